@@ -1,0 +1,1 @@
+"""The same bootstrap and the same requests through real Envoy and through Pillion."""

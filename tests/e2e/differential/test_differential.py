@@ -1,0 +1,58 @@
+"""Every group of cases, through Envoy and through the subject."""
+
+import json
+import os
+
+import pytest
+
+from . import cases
+from .known_differences import KNOWN, unexplained
+from .pair import Pair
+
+GROUPS = {group.name: group for group in cases.GROUPS}
+
+
+def pytest_generate_tests(metafunc):
+    if "case" in metafunc.fixturenames:
+        chosen = [(group.name, case) for group in cases.GROUPS for case in group.cases]
+        metafunc.parametrize(
+            "pair,case", chosen, indirect=["pair"], ids=["%s/%s" % (name, case.name) for name, case in chosen],
+            scope="module",
+        )
+
+
+@pytest.fixture(scope="module")
+def pair(request, subject, tmp_path_factory):
+    """One pair of proxies a group; pytest keeps the cases of a group together."""
+    group = GROUPS[request.param]
+    running = Pair(group, subject, tmp_path_factory.mktemp(group.name))
+    running.start()
+    running.group = group.name
+    yield running
+    running.stop()
+
+
+def test_same_as_envoy(pair, case, subject):
+    name = "%s/%s" % (pair.group, case.name)
+    different = pair.difference(case)
+    left = unexplained(name, different) if subject == "pillion" else different
+    if left:
+        report(name, left)
+        lines = ["%s:\n    Envoy:   %r\n    %s: %r" % (key, a, subject, b) for key, (a, b) in left.items()]
+        pytest.fail("%s differs\n  %s" % (name, "\n  ".join(lines)), pytrace=False)
+
+
+def test_every_known_difference_still_exists(subject, request):
+    """Runs last in this file; it means something only after every case has run."""
+    if subject != "pillion" or request.config.option.keyword or len(request.config.args) != 1 or "::" in request.config.args[0]:
+        return
+    stale = ["%s %s" % (known.case, known.key) for known in KNOWN if not known.used]
+    assert not stale, "listed, but no longer different: %s" % stale
+
+
+def report(name, different):
+    """Appends to a machine-readable report when one is asked for."""
+    path = os.environ.get("PILLION_DIFFERENCES")
+    if path:
+        with open(path, "a") as out:
+            out.write(json.dumps({"case": name, "different": {k: [repr(a), repr(b)] for k, (a, b) in different.items()}}) + "\n")

@@ -1,0 +1,1 @@
+"""What every end-to-end test uses: proxies, scripted origins, a raw client and the admin client."""
