@@ -1,0 +1,172 @@
+#include "sidecar/base/address.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "sidecar/base/hash.h"
+
+namespace pillion {
+
+Result<Address, Problem> Address::parse_ip(std::string_view ip, uint16_t port) {
+  std::string text(ip);
+  Address out;
+  if (inet_pton(AF_INET, text.c_str(), &out.ip_.v4.sin_addr) == 1) {
+    out.ip_.v4.sin_family = AF_INET;
+  } else if (inet_pton(AF_INET6, text.c_str(), &out.ip_.v6.sin6_addr) == 1) {
+    out.ip_.v6.sin6_family = AF_INET6;
+  } else {
+    return problem("malformed IP address: '" + text + "'");
+  }
+  out.set_port(port);
+  return out;
+}
+
+Result<Address, Problem> Address::unix_path(std::string_view path) {
+  if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path))
+    return problem("Unix socket path must have 1 to 107 characters: '" + std::string(path) + "'");
+  Address out;
+  out.ip_.sa.sa_family = AF_UNIX;
+  out.path_ = path;
+  return out;
+}
+
+Address Address::from_sockaddr(const sockaddr* address, socklen_t size) {
+  Address out;
+  if (address->sa_family == AF_INET && size >= sizeof(sockaddr_in)) {
+    std::memcpy(&out.ip_.v4, address, sizeof(sockaddr_in));
+  } else if (address->sa_family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
+    std::memcpy(&out.ip_.v6, address, sizeof(sockaddr_in6));
+    if (IN6_IS_ADDR_V4MAPPED(&out.ip_.v6.sin6_addr)) {
+      // A dual-stack listener reports IPv4 peers this way; everything else compares them as IPv4.
+      sockaddr_in v4{};
+      v4.sin_family = AF_INET;
+      v4.sin_port = out.ip_.v6.sin6_port;
+      std::memcpy(&v4.sin_addr, out.ip_.v6.sin6_addr.s6_addr + 12, 4);
+      out.ip_.v6 = {};
+      out.ip_.v4 = v4;
+    }
+  } else if (address->sa_family == AF_UNIX) {
+    out.ip_.sa.sa_family = AF_UNIX;
+    const auto* un = reinterpret_cast<const sockaddr_un*>(address);
+    std::size_t length = size > offsetof(sockaddr_un, sun_path)
+                             ? size - offsetof(sockaddr_un, sun_path)
+                             : 0;
+    if (length > 0 && un->sun_path[0] == '\0') {
+      out.path_ = "@" + std::string(un->sun_path + 1, length - 1);
+    } else {
+      out.path_.assign(un->sun_path, strnlen(un->sun_path, length));
+    }
+  }
+  return out;
+}
+
+bool Address::is_loopback() const {
+  if (family() == AF_INET) return (ntohl(ip_.v4.sin_addr.s_addr) >> 24) == 127;
+  return family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&ip_.v6.sin6_addr);
+}
+
+bool Address::is_private() const {
+  if (is_loopback()) return true;
+  if (family() == AF_INET) {
+    uint32_t ip = ntohl(ip_.v4.sin_addr.s_addr);
+    return (ip >> 24) == 10 || (ip >> 20) == 0xac1 || (ip >> 16) == 0xc0a8;
+  }
+  return family() == AF_INET6 && (ip_.v6.sin6_addr.s6_addr[0] & 0xfe) == 0xfc;
+}
+
+bool Address::is_any() const {
+  if (family() == AF_INET) return ip_.v4.sin_addr.s_addr == INADDR_ANY;
+  return family() == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ip_.v6.sin6_addr);
+}
+
+uint16_t Address::port() const {
+  if (family() == AF_INET) return ntohs(ip_.v4.sin_port);
+  return family() == AF_INET6 ? ntohs(ip_.v6.sin6_port) : uint16_t{0};
+}
+
+void Address::set_port(uint16_t port) {
+  if (family() == AF_INET) ip_.v4.sin_port = htons(port);
+  if (family() == AF_INET6) ip_.v6.sin6_port = htons(port);
+}
+
+std::string Address::ip_string() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (family() == AF_INET) inet_ntop(AF_INET, &ip_.v4.sin_addr, text, sizeof(text));
+  if (family() == AF_INET6) inet_ntop(AF_INET6, &ip_.v6.sin6_addr, text, sizeof(text));
+  return text;
+}
+
+std::string Address::to_string() const {
+  if (family() == AF_INET) return ip_string() + ":" + std::to_string(port());
+  if (family() == AF_INET6) return "[" + ip_string() + "]:" + std::to_string(port());
+  return path_;
+}
+
+socklen_t Address::to_sockaddr(sockaddr_storage& storage) const {
+  storage = {};
+  if (family() == AF_INET) {
+    std::memcpy(&storage, &ip_.v4, sizeof(ip_.v4));
+    return sizeof(ip_.v4);
+  }
+  if (family() == AF_INET6) {
+    std::memcpy(&storage, &ip_.v6, sizeof(ip_.v6));
+    return sizeof(ip_.v6);
+  }
+  auto* un = reinterpret_cast<sockaddr_un*>(&storage);
+  un->sun_family = AF_UNIX;
+  std::memcpy(un->sun_path, path_.data(), path_.size());
+  if (!path_.empty() && path_[0] == '@') {
+    un->sun_path[0] = '\0';
+    return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size());
+  }
+  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size() + 1);
+}
+
+std::string_view Address::ip_bytes() const {
+  if (family() == AF_INET) return {reinterpret_cast<const char*>(&ip_.v4.sin_addr), 4};
+  if (family() == AF_INET6) return {reinterpret_cast<const char*>(&ip_.v6.sin6_addr), 16};
+  return {};
+}
+
+uint64_t Address::hash() const {
+  return is_unix() ? hash_bytes(path_) : hash_bytes(ip_bytes(), port());
+}
+
+bool operator==(const Address& a, const Address& b) {
+  if (a.family() != b.family()) return false;
+  if (a.is_unix()) return a.path_ == b.path_;
+  return a.port() == b.port() && a.ip_bytes() == b.ip_bytes();
+}
+
+Result<CidrRange, Problem> CidrRange::create(std::string_view ip, uint32_t prefix_length) {
+  TRY(Address address, Address::parse_ip(ip, 0));
+  if (prefix_length > address.ip_bytes().size() * 8)
+    return problem("prefix length " + std::to_string(prefix_length) + " is too long for '" +
+                   std::string(ip) + "'");
+  CidrRange range;
+  range.address_ = address;
+  range.prefix_ = prefix_length;
+  return range;
+}
+
+bool CidrRange::contains(const Address& address) const {
+  std::string_view mine = address_.ip_bytes();
+  std::string_view theirs = address.ip_bytes();
+  if (mine.size() != theirs.size() || mine.empty()) return false;
+  std::size_t whole = prefix_ / 8;
+  if (std::memcmp(mine.data(), theirs.data(), whole) != 0) return false;
+  unsigned rest = prefix_ % 8;
+  if (rest == 0) return true;
+  auto mask = static_cast<unsigned char>(0xff << (8 - rest));
+  return ((static_cast<unsigned char>(mine[whole]) ^ static_cast<unsigned char>(theirs[whole])) &
+          mask) == 0;
+}
+
+std::string CidrRange::to_string() const {
+  return address_.ip_string() + "/" + std::to_string(prefix_);
+}
+
+}  // namespace pillion

@@ -1,0 +1,78 @@
+#pragma once
+// Envoy's substitution format strings ("%REQ(:path)% %RESPONSE_CODE%"): parsed once at configuration
+// time, then rendered per stream. Used by access logs, header values and local reply bodies.
+// Reference: Envoy's docs, configuration/advanced/substitution_formatter.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/error.h"
+#include "sidecar/config/value.h"
+#include "sidecar/format/stream_info.h"
+#include "sidecar/http/message.h"
+
+namespace pillion::format {
+
+// What a command operator may read; any pointer but `info` may be null.
+struct Context {
+  const StreamInfo* info = nullptr;
+  const http::RequestHead* request = nullptr;
+  const http::ResponseHead* response = nullptr;
+  const http::Headers* response_trailers = nullptr;
+  std::string_view local_reply_body;
+};
+
+class Formatter {
+ public:
+  // Problem names the operator that is malformed or not supported, and lists what is.
+  static Result<Formatter, Problem> parse(std::string_view text, bool omit_empty_values = false);
+  // Appends the rendered text; an operator without a value renders "-" (or nothing when
+  // omit_empty_values was set).
+  void append_to(std::string& out, const Context& context) const;
+  // As a header value: like append_to, but an absent value renders nothing (Envoy's header
+  // formatter does so too).
+  void append_header_value(std::string& out, const Context& context) const;
+  // True when the text has no operators; `literal()` is then all of it.
+  [[nodiscard]] bool is_literal() const;
+  [[nodiscard]] std::string_view literal() const;
+
+  Formatter(Formatter&&) noexcept;
+  Formatter& operator=(Formatter&&) noexcept;
+  ~Formatter();
+
+ private:
+  struct Piece;
+  Formatter();
+  std::vector<Piece> pieces_;
+  bool omit_empty_ = false;
+};
+
+// One JSON object per line, from a template whose strings hold operators; a string that is exactly one
+// operator keeps the operator's type (number, null when absent), as Envoy's does.
+class JsonFormatter {
+ public:
+  static Result<JsonFormatter, Problem> parse(const config::Value& layout, bool omit_empty_values,
+                                              bool sort_properties);
+  void append_to(std::string& out, const Context& context) const;
+
+  JsonFormatter(JsonFormatter&&) noexcept;
+  JsonFormatter& operator=(JsonFormatter&&) noexcept;
+  ~JsonFormatter();
+
+ private:
+  struct Node;
+  JsonFormatter();
+  std::unique_ptr<Node> root_;
+  bool omit_empty_ = false;
+};
+
+// "UF,URX" or "-" when no flag is set: %RESPONSE_FLAGS%. The long form is %RESPONSE_FLAGS_LONG%.
+void append_response_flags(std::string& out, uint64_t flags, bool long_names = false);
+// The flag of a short name such as "UF"; none if there is no such flag.
+std::optional<ResponseFlag> response_flag_of(std::string_view short_name);
+// Envoy's default access-log line.
+std::string_view default_access_log_format();
+
+}  // namespace pillion::format

@@ -1,0 +1,58 @@
+#pragma once
+// Circuit-breaker limits of one cluster and priority: process-wide counts, so that a limit means what it says
+// however many workers there are. Relaxed atomics; shared by all workers.
+
+#include <atomic>
+#include <cstdint>
+
+#include "sidecar/config/cluster.h"
+
+namespace pillion::upstream {
+
+// One counted resource with a maximum. try_take() never lets the count pass the maximum.
+class Limit {
+ public:
+  void set_max(uint32_t max) { max_.store(max, std::memory_order_relaxed); }
+  [[nodiscard]] uint32_t max() const { return max_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint32_t count() const { return count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool open() const { return count() >= max(); }  // breaker open: no more
+  bool try_take() {
+    if (count_.fetch_add(1, std::memory_order_relaxed) < max()) return true;
+    count_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  // Takes one even above the maximum (Envoy lets each worker have one connection).
+  void take() { count_.fetch_add(1, std::memory_order_relaxed); }
+  void give() { count_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint32_t> max_{0};
+  std::atomic<uint32_t> count_{0};
+};
+
+struct Limits {
+  Limit connections;
+  Limit pending;
+  Limit requests;
+  Limit retries;
+
+  explicit Limits(const config::CircuitBreaker& breaker) : budget(breaker.retry_budget) {
+    connections.set_max(breaker.max_connections);
+    pending.set_max(breaker.max_pending_requests);
+    requests.set_max(breaker.max_requests);
+    retries.set_max(breaker.max_retries);
+  }
+  // A retry budget allows max(min_retry_concurrency, percent of active and pending requests).
+  bool try_take_retry() {
+    if (!budget) return retries.try_take();
+    double active = requests.count() + pending.count();
+    double allowed = budget->budget_percent * active / 100.0;
+    retries.set_max(allowed > budget->min_retry_concurrency ? static_cast<uint32_t>(allowed)
+                                                            : budget->min_retry_concurrency);
+    return retries.try_take();
+  }
+
+  std::optional<config::RetryBudget> budget;
+};
+
+}  // namespace pillion::upstream

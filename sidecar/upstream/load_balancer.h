@@ -1,0 +1,58 @@
+#pragma once
+// Picks an endpoint for each attempt. One per worker and cluster; cursors are this worker's own, active counts are
+// process-wide. A policy is one lb_*.cc file and one line in make_load_balancer's table.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "sidecar/base/hash.h"
+#include "sidecar/base/time.h"
+#include "sidecar/config/cluster.h"
+#include "sidecar/upstream/endpoint.h"
+
+namespace pillion::upstream {
+
+struct PickHint {
+  // Endpoints that this stream has tried and the retry policy asks to avoid; the balancer repicks up to
+  // `attempts` times, then takes what it has.
+  std::span<const Endpoint* const> avoid;
+  uint32_t attempts = 1;
+  Time now{};
+};
+
+// One policy over one eligible set (one priority and, when locality weighted, one locality).
+class LoadBalancer {
+ public:
+  virtual ~LoadBalancer() = default;
+  // Replaces the eligible endpoints; may be empty. `now` serves slow start.
+  virtual void rebuild(std::span<const Endpoint* const> eligible, Time now) = 0;
+  // Null when there is none. O(1) for equal weights, O(log n) at most.
+  virtual const Endpoint* pick(const PickHint& hint) = 0;
+};
+
+// `random` outlives the balancer.
+std::unique_ptr<LoadBalancer> make_load_balancer(const config::Cluster& cluster, Random& random);
+
+// All priorities of a cluster: spreads load by health (overprovisioning, panic threshold, degraded
+// hosts), then by locality weight if asked for, then by the policy.
+class PrioritySet {
+ public:
+  PrioritySet(const config::Cluster& cluster, Random& random);
+  ~PrioritySet();
+  PrioritySet(const PrioritySet&) = delete;
+  PrioritySet& operator=(const PrioritySet&) = delete;
+  void rebuild(std::shared_ptr<const EndpointSet> endpoints, Time now);
+  // Null: no healthy upstream. `panicked` tells that the pick ignored health (lb_healthy_panic).
+  const Endpoint* pick(const PickHint& hint, bool* panicked = nullptr);
+  [[nodiscard]] const std::shared_ptr<const EndpointSet>& endpoints() const { return endpoints_; }
+
+ private:
+  struct Level;
+  const config::Cluster& cluster_;
+  Random& random_;
+  std::shared_ptr<const EndpointSet> endpoints_;
+  std::vector<std::unique_ptr<Level>> levels_;
+};
+
+}  // namespace pillion::upstream
