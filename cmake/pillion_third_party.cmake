@@ -43,11 +43,11 @@ if(NOT nlohmann_json_FOUND)
 endif()
 
 # Built by scripts/deps in the cache folder (see third_party/CMakeLists.txt).
+if(NOT EXISTS ${PILLION_PREBUILT}/done)
+  pillion_missing("${PILLION_PREBUILT}")
+endif()
 function(pillion_prebuilt target)
   cmake_parse_arguments(ARG "" "LIB;INCLUDE" "DEPS" ${ARGN})
-  if(NOT EXISTS ${PILLION_PREBUILT}/lib/${ARG_LIB})
-    pillion_missing("${PILLION_PREBUILT}/lib/${ARG_LIB}")
-  endif()
   add_library(${target} STATIC IMPORTED GLOBAL)
   set_target_properties(${target} PROPERTIES
     IMPORTED_LOCATION ${PILLION_PREBUILT}/lib/${ARG_LIB}
@@ -57,8 +57,13 @@ endfunction()
 
 pillion_prebuilt(third_party::crypto LIB libcrypto.a INCLUDE boringssl DEPS Threads::Threads)
 pillion_prebuilt(third_party::ssl LIB libssl.a INCLUDE boringssl DEPS third_party::crypto)
-pillion_prebuilt(pillion_envoy_api LIB libpillion_envoy_api.a INCLUDE envoy_api
-                 DEPS third_party::protobuf)
+# Linked whole: a typed_config may name any message of the API, and JSON can only be read when its
+# type is registered, even where our answer is that it is not supported.
+add_library(pillion_envoy_api INTERFACE IMPORTED GLOBAL)
+target_include_directories(pillion_envoy_api INTERFACE ${PILLION_PREBUILT}/envoy_api)
+target_link_options(pillion_envoy_api INTERFACE
+  LINKER:--whole-archive,${PILLION_PREBUILT}/lib/libpillion_envoy_api.a,--no-whole-archive)
+target_link_libraries(pillion_envoy_api INTERFACE third_party::protobuf)
 
 # llhttp is three C files: compiled with each preset's own flags, so that the sanitizers see it.
 pillion_pin(llhttp llhttp)
