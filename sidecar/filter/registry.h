@@ -1,6 +1,6 @@
 #pragma once
-// The table of HTTP filters a binary knows: name, message types, parsers. main() shows the table it passes; there
-// is no global registration. Used on the control thread at configuration time only.
+// The table of HTTP filters a binary knows: name, message types, parsers. main() shows the table it
+// passes; there is no global registration. Used on the control thread at configuration time only.
 
 #include <functional>
 #include <memory>
@@ -23,7 +23,7 @@ class FieldPath;  // where in a file we are, and where problems are reported (xd
 namespace pillion::filter {
 
 struct ParseContext {
-  const xds::FieldPath& at;     // report every problem here; parse on to find further ones
+  const xds::FieldPath& at;  // report every problem here; parse on to find further ones
   metrics::Registry& metrics;
   std::string_view stat_prefix;  // of the HCM: "http.<prefix>."
 };
@@ -31,7 +31,8 @@ struct ParseContext {
 struct FilterType {
   // envoy.filters.http.fault
   std::string_view name;
-  // Full names of the protobuf messages: of the filter, and of its per-route settings (empty: none).
+  // Full names of the protobuf messages: of the filter, and of its per-route settings (empty:
+  // none).
   std::string_view config_message;
   std::string_view route_message;
   // Null when the message has problems, all of which were reported.
