@@ -33,8 +33,9 @@ _MAY_INCLUDE = {
 }
 MAY_INCLUDE = {f"sidecar/{k}": {f"sidecar/{v}" for v in may} for k, may in _MAY_INCLUDE.items()}
 MAY_INCLUDE["filters"] = {f"sidecar/{v}" for v in
-                          ("filter", "format", "http", "config", "metrics", "base")}
-MAY_INCLUDE["xds"] = {f"sidecar/{v}" for v in ("io", "net", "tls", "http", "config", "base")}
+                          ("filter", "format", "http", "config", "metrics", "base")} | {"xds"}
+MAY_INCLUDE["xds"] = {f"sidecar/{v}" for v in
+                      ("io", "net", "tls", "http", "config", "base", "filter", "format")}
 
 # Third-party headers -> where they may be named (a prefix of the file's path).
 CONTAINED = [
