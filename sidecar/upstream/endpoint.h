@@ -1,10 +1,13 @@
 #pragma once
-// One endpoint of a cluster while it is in use, and the order in which priorities, localities and health make
-// endpoints eligible. Endpoints are shared by all workers: counts are relaxed atomics, the rest is constant.
+// One endpoint of a cluster while it is in use, and the order in which priorities, localities and
+// health make endpoints eligible. Endpoints are shared by all workers: counts are relaxed atomics,
+// the rest is constant.
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,26 @@ struct EndpointCounts {
   std::atomic<uint64_t> rq_timeout{0};
 };
 
+// Where a LOGICAL_DNS endpoint stands now. The endpoint stays the same object when DNS answers
+// otherwise, so that its connections live on; only new ones go to the new address. Written by the
+// control thread, read by any.
+class MovingAddress {
+ public:
+  explicit MovingAddress(Address address) : address_(std::move(address)) {}
+  [[nodiscard]] Address load() const {
+    std::lock_guard lock(mutex_);
+    return address_;
+  }
+  void store(const Address& address) {
+    std::lock_guard lock(mutex_);
+    address_ = address;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Address address_;
+};
+
 struct Endpoint {
   Address address;
   std::string address_text;  // "10.0.0.1:80"
@@ -38,13 +61,39 @@ struct Endpoint {
   std::shared_ptr<const config::Metadata> metadata;
   Time added{};  // for slow start
   mutable EndpointCounts counts;
+  std::unique_ptr<MovingAddress> moving;  // LOGICAL_DNS only
+
+  // Where a new connection goes.
+  [[nodiscard]] Address connect_address() const { return moving ? moving->load() : address; }
 };
 
-// The endpoints of one cluster at one moment. Immutable; replaced as a whole; an endpoint that stays keeps its
-// object (same address, hostname and weight), so that counts and pools live on.
+// The endpoints of one cluster at one moment. Immutable; replaced as a whole; an endpoint that
+// stays keeps its object (same address, hostname and weight), so that counts and pools live on.
 struct EndpointSet {
   std::vector<std::shared_ptr<const Endpoint>> all;
   uint32_t overprovisioning_percent = 140;
 };
+
+// What the membership_* gauges show. Unhealthy and draining endpoints are in `total` only.
+struct Membership {
+  uint32_t healthy = 0;
+  uint32_t degraded = 0;
+  uint32_t total = 0;
+};
+Membership membership_of(const EndpointSet& endpoints);
+
+// The addresses that DNS gave for one endpoint of an assignment that has a dns_name.
+struct ResolvedName {
+  const config::Endpoint* endpoint;
+  std::vector<Address> addresses;  // port included
+};
+
+// Builds the set of an assignment. An endpoint of `previous` that is the same in address, hostname,
+// weight, locality, priority, health and metadata keeps its object; `previous` may be null. An
+// address that occurs twice at one priority is taken once. Endpoints with a dns_name contribute
+// what `resolved` has for them.
+std::shared_ptr<const EndpointSet> build_endpoints(const config::Assignment& assignment,
+                                                   std::span<const ResolvedName> resolved,
+                                                   const EndpointSet* previous, Time now);
 
 }  // namespace pillion::upstream

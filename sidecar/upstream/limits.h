@@ -1,6 +1,6 @@
 #pragma once
-// Circuit-breaker limits of one cluster and priority: process-wide counts, so that a limit means what it says
-// however many workers there are. Relaxed atomics; shared by all workers.
+// Circuit-breaker limits of one cluster and priority: process-wide counts, so that a limit means
+// what it says however many workers there are. Relaxed atomics; shared by all workers.
 
 #include <atomic>
 #include <cstdint>

@@ -1,6 +1,7 @@
 #pragma once
-// Picks an endpoint for each attempt. One per worker and cluster; cursors are this worker's own, active counts are
-// process-wide. A policy is one lb_*.cc file and one line in make_load_balancer's table.
+// Picks an endpoint for each attempt. One per worker and cluster; cursors are this worker's own,
+// active counts are process-wide. A policy is one lb_*.cc file and one line in make_load_balancer's
+// table.
 
 #include <cstdint>
 #include <memory>
@@ -14,8 +15,8 @@
 namespace pillion::upstream {
 
 struct PickHint {
-  // Endpoints that this stream has tried and the retry policy asks to avoid; the balancer repicks up to
-  // `attempts` times, then takes what it has.
+  // Endpoints that this stream has tried and the retry policy asks to avoid; the balancer repicks
+  // up to `attempts` times, then takes what it has.
   std::span<const Endpoint* const> avoid;
   uint32_t attempts = 1;
   Time now{};

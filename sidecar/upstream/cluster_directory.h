@@ -1,0 +1,95 @@
+#pragma once
+// All configured clusters by name. Configured costs one entry of an index; the runtime
+// (SharedCluster) is made on first use and, unless DNS keeps it busy, dropped when its last user
+// lets go. Owned by the control thread, which alone calls apply(), for_each() and the on_* setters;
+// find() and has() are for any thread.
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sidecar/base/function.h"
+#include "sidecar/base/hash.h"
+#include "sidecar/base/time.h"
+#include "sidecar/config/cluster.h"
+#include "sidecar/upstream/shared_cluster.h"
+
+namespace pillion::io {
+class EventLoop;
+}
+namespace pillion::metrics {
+class Registry;
+}
+
+namespace pillion::upstream {
+
+class DnsCluster;
+class DnsResolvers;
+
+class ClusterDirectory {
+ public:
+  using Configs = std::span<const std::shared_ptr<const config::Cluster>>;
+  using Runtime = std::shared_ptr<SharedCluster>;
+
+  // Both outlive the directory.
+  ClusterDirectory(io::EventLoop& control, metrics::Registry& registry);
+  ~ClusterDirectory();
+  ClusterDirectory(const ClusterDirectory&) = delete;
+  ClusterDirectory& operator=(const ClusterDirectory&) = delete;
+
+  // Makes `clusters` the whole configuration. A cluster whose pointer is unchanged keeps its
+  // runtime; a changed one gets a new runtime at the next find(), and what workers still hold of
+  // the old one lives until they drop it. So a worker that applies a new snapshot asks find() again
+  // for each cluster it uses, and compares. A second cluster of the same name is ignored;
+  // validation refuses it before.
+  void apply(Configs clusters);
+  // Null for a name that is not configured. The first call for a name makes its runtime.
+  Runtime find(std::string_view name);
+  [[nodiscard]] bool has(std::string_view name) const;
+  // Calls visit(const config::Cluster&, SharedCluster*) for each cluster by name; the runtime is
+  // null while the cluster is not in use.
+  template <class F>
+  void for_each(F&& visit) const {
+    for (const auto& [config, runtime] : listing()) visit(*config, runtime.get());
+  }
+
+  // After the endpoints of a cluster in use have changed.
+  void on_change(Function<void(Runtime)> callback) { on_change_ = std::move(callback); }
+  // Called once: as soon as every DNS cluster of the first apply() has had an answer or a failure;
+  // at once if that is so already.
+  void on_initialized(Function<void()> callback);
+  [[nodiscard]] bool initialized() const { return initialized_; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const config::Cluster> config;
+    std::weak_ptr<SharedCluster> runtime;
+    Time applied;
+  };
+  struct Listed {
+    std::shared_ptr<const config::Cluster> config;
+    Runtime runtime;
+  };
+  [[nodiscard]] std::vector<Listed> listing() const;
+  Runtime runtime_of(Entry& entry);
+  void add(const std::shared_ptr<const config::Cluster>& config);
+  void drop(Entry& entry);
+  void check_initialized();
+
+  io::EventLoop& control_;
+  metrics::Registry& registry_;
+  Function<void(Runtime)> on_change_;
+  Function<void()> on_initialized_;
+  bool applied_ = false;
+  bool initialized_ = false;
+  mutable std::mutex mutex_;  // guards entries_; held for a look-up only
+  // Keys are the names inside the configs.
+  std::unordered_map<std::string_view, Entry, StringHash, std::equal_to<>> entries_;
+  std::unique_ptr<DnsResolvers> resolvers_;
+  std::unordered_map<std::string_view, std::unique_ptr<DnsCluster>> dns_;  // control thread only
+};
+
+}  // namespace pillion::upstream

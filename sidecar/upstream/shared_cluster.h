@@ -1,0 +1,61 @@
+#pragma once
+// The process-wide runtime of one cluster in use: circuit-breaker counts, stats and the endpoints
+// of the moment. Held by each worker's Cluster and, for DNS clusters, by the ClusterDirectory;
+// dropped when nobody uses it. Any thread may read; only the control thread calls update() and
+// retire().
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "sidecar/config/cluster.h"
+#include "sidecar/config/route.h"
+#include "sidecar/metrics/cluster_stats.h"
+#include "sidecar/metrics/metrics.h"
+#include "sidecar/upstream/endpoint.h"
+#include "sidecar/upstream/limits.h"
+
+namespace pillion::upstream {
+
+class SharedCluster {
+ public:
+  // `endpoints` is what the cluster starts with, never null; the registry outlives the cluster.
+  SharedCluster(std::shared_ptr<const config::Cluster> config, metrics::Registry& registry,
+                std::shared_ptr<const EndpointSet> endpoints);
+  ~SharedCluster();
+  SharedCluster(const SharedCluster&) = delete;
+  SharedCluster& operator=(const SharedCluster&) = delete;
+
+  [[nodiscard]] const config::Cluster& config() const { return *config_; }
+  [[nodiscard]] const std::shared_ptr<const config::Cluster>& config_pointer() const {
+    return config_;
+  }
+  Limits& limits(config::Priority priority) { return limits_[static_cast<std::size_t>(priority)]; }
+  metrics::PerWorker<metrics::ClusterStats>& stats() { return stats_; }
+  // Never null. Takes a lock: a worker reads it when it starts to use the cluster and after
+  // on_change.
+  [[nodiscard]] std::shared_ptr<const EndpointSet> endpoints() const;
+  // Grows with each update(); a worker that sees the same number need not rebuild.
+  [[nodiscard]] uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  // Replaces the endpoints and brings the membership stats up to date.
+  void update(std::shared_ptr<const EndpointSet> endpoints);
+  // Another configuration has taken this one's name: its endpoints no longer count as members,
+  // while the streams that still use them end.
+  void retire();
+
+ private:
+  void show_membership(const Membership& now);
+
+  std::shared_ptr<const config::Cluster> config_;
+  std::array<Limits, 2> limits_;
+  metrics::PerWorker<metrics::ClusterStats> stats_;
+  std::atomic<uint64_t> version_{1};
+  mutable std::mutex mutex_;
+  std::shared_ptr<const EndpointSet> endpoints_;
+  Membership shown_;  // what this cluster has added to the membership gauges
+};
+
+}  // namespace pillion::upstream
