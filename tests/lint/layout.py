@@ -45,6 +45,8 @@ CONTAINED = [
     (r"llhttp\.h", ["sidecar/http/http1"]),
     (r"nghttp2/", ["sidecar/http/http2"]),
     (r"ares", ["sidecar/upstream/"]),
+    (r"spdlog/", ["sidecar/base/log"]),
+    (r"CLI/", ["sidecar/server/options"]),
     (r"yaml-cpp/", ["xds/"]),
     (r"(google/protobuf|envoy|xds|udpa|validate)/.*", ["xds/", "filters/", "control-api/"]),
     (r"(google/rpc|google/api)/", ["xds/", "filters/", "control-api/"]),
