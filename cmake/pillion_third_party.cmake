@@ -64,6 +64,8 @@ target_include_directories(pillion_envoy_api INTERFACE ${PILLION_PREBUILT}/envoy
 target_link_options(pillion_envoy_api INTERFACE
   LINKER:--whole-archive,${PILLION_PREBUILT}/lib/libpillion_envoy_api.a,--no-whole-archive)
 target_link_libraries(pillion_envoy_api INTERFACE third_party::protobuf)
+# Fields that Envoy deprecates stay in use by the configs that we must read.
+target_compile_options(pillion_envoy_api INTERFACE -Wno-deprecated-declarations)
 
 # llhttp is three C files: compiled with each preset's own flags, so that the sanitizers see it.
 pillion_pin(llhttp llhttp)
