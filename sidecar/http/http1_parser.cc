@@ -1,0 +1,361 @@
+#include "sidecar/http/http1_parser.h"
+
+#include <llhttp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "sidecar/base/text.h"
+
+namespace pillion::http {
+
+// llhttp's state, kept out of the header so that only this file knows the library.
+struct Http1Parser::Llhttp {
+  llhttp_t state;
+
+  static Http1Parser& of(llhttp_t* p) { return *static_cast<Http1Parser*>(p->data); }
+  static const llhttp_settings_t* settings();
+  template <Token Http1Parser::*Member>
+  static int text(llhttp_t* p, const char* at, std::size_t size) {
+    Http1Parser& self = of(p);
+    return self.on_head_text({at, size}, self.*Member);
+  }
+};
+
+const llhttp_settings_t* Http1Parser::Llhttp::settings() {
+  static const llhttp_settings_t table = [] {
+    llhttp_settings_t s;
+    llhttp_settings_init(&s);
+    s.on_message_begin = [](llhttp_t* p) { return of(p).on_begin(); };
+    s.on_url = &text<&Http1Parser::target_>;
+    s.on_header_field = &text<&Http1Parser::name_>;
+    s.on_header_value = &text<&Http1Parser::value_>;
+    s.on_header_value_complete = [](llhttp_t* p) { return of(p).on_header_complete(); };
+    s.on_headers_complete = [](llhttp_t* p) { return of(p).on_head_complete(); };
+    s.on_body = [](llhttp_t* p, const char* at, std::size_t size) {
+      of(p).events_.on_body(0, {at, size});
+      return 0;
+    };
+    s.on_message_complete = [](llhttp_t* p) { return of(p).on_complete(); };
+    s.on_url_complete = [](llhttp_t* p) {
+      of(p).close_token();
+      return 0;
+    };
+    s.on_header_field_complete = s.on_url_complete;
+    return s;
+  }();
+  return &table;
+}
+
+Http1Parser::Http1Parser(Role role, CodecEvents& events, CodecLimits limits)
+    : role_(role), events_(events), limits_(limits), parser_(new Llhttp) {
+  llhttp_init(&parser_->state, role == Role::kServer ? HTTP_REQUEST : HTTP_RESPONSE,
+              Llhttp::settings());
+  parser_->state.data = this;
+}
+
+Http1Parser::~Http1Parser() = default;
+
+Result<std::size_t> Http1Parser::feed(std::string_view bytes) {
+  if (tunnel_) {
+    if (!bytes.empty()) events_.on_body(0, bytes);
+    return bytes.size();
+  }
+  if (paused_ || bytes.empty()) return std::size_t{0};
+  llhttp_t* p = &parser_->state;
+  const char* at = bytes.data();
+  const char* end = at + bytes.size();
+  llhttp_errno_t code = llhttp_execute(p, at, bytes.size());
+  if (code == HPE_PAUSED_UPGRADE && !tunnel_ && !paused_) {
+    // An upgrade that nobody took up: go on as if it had not been asked for.
+    at = llhttp_get_error_pos(p);
+    llhttp_resume_after_upgrade(p);
+    code = llhttp_execute(p, at, static_cast<std::size_t>(end - at));
+  }
+  if (code == HPE_OK) {
+    keep_tokens();
+    return bytes.size();
+  }
+  if (code == HPE_PAUSED || code == HPE_PAUSED_UPGRADE) {
+    at = llhttp_get_error_pos(p);
+    if (tunnel_ && at < end) {
+      events_.on_body(0, {at, static_cast<std::size_t>(end - at)});
+      at = end;
+    }
+    return static_cast<std::size_t>(at - bytes.data());
+  }
+  if (error_.status == 400 && error_.details == "http1.codec_error" &&
+      code == HPE_INVALID_TRANSFER_ENCODING)
+    error_.details = "http1.invalid_transfer_encoding";
+  return fail({Code::kProtocol, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
+               false, "malformed HTTP/1 message"});
+}
+
+bool Http1Parser::finish() {
+  if (tunnel_ || !in_message_) return true;
+  return llhttp_finish(&parser_->state) == HPE_OK && !in_message_;
+}
+
+void Http1Parser::resume() {
+  if (!paused_) return;
+  paused_ = false;
+  llhttp_t* p = &parser_->state;
+  llhttp_resume(p);
+  if (p->upgrade != 0) {
+    // The pause before the upgrade's own; step over it without consuming anything.
+    if (llhttp_execute(p, "", 0) == HPE_PAUSED_UPGRADE) llhttp_resume_after_upgrade(p);
+  }
+}
+
+void Http1Parser::start_tunnel() {
+  tunnel_ = true;
+  paused_ = false;
+  in_message_ = false;
+}
+
+int Http1Parser::refuse(int status, std::string_view details) {
+  error_ = {status, details};
+  return -1;
+}
+
+int Http1Parser::on_begin() {
+  arena_ = &events_.on_message_begin(0);
+  in_message_ = true;
+  head_done_ = in_trailers_ = chunked_ = upgrade_ = false;
+  head_bytes_ = 0;
+  content_length_.reset();
+  trailers_ = nullptr;
+  target_ = name_ = value_ = Token{};
+  open_token_ = nullptr;
+  if (role_ == Role::kServer)
+    request_ = arena_->make<RequestHead>(*arena_);
+  else
+    response_ = arena_->make<ResponseHead>(*arena_);
+  return 0;
+}
+
+Headers& Http1Parser::headers_at_hand() {
+  if (in_trailers_) return *trailers_;
+  return role_ == Role::kServer ? request_->headers : response_->headers;
+}
+
+int Http1Parser::on_head_text(std::string_view piece, Token& token) {
+  head_bytes_ += static_cast<uint32_t>(piece.size());
+  if (head_bytes_ > limits_.max_header_bytes) {
+    bool target = &token == &target_;
+    return refuse(target ? 414 : 431, target ? "http1.uri_too_long" : "http1.headers_too_large");
+  }
+  open_token_ = &token;
+  if (token.text.empty()) {
+    token = {piece, false};
+  } else if (!token.kept && token.text.data() + token.text.size() == piece.data()) {
+    token.text = {token.text.data(), token.text.size() + piece.size()};
+  } else {
+    if (!token.kept) fragment_ = std::make_unique<std::string>(token.text);
+    fragment_->append(piece);
+    token = {*fragment_, true};
+  }
+  return 0;
+}
+
+void Http1Parser::close_token() {
+  // fragment_ is about to serve the next token.
+  if (open_token_ != nullptr && open_token_->kept)
+    open_token_->text = arena_->copy(open_token_->text);
+  open_token_ = nullptr;
+}
+
+void Http1Parser::keep_tokens() {
+  // The read buffer is about to be used again.
+  if (!in_message_) return;
+  for (Token* token : {&target_, &name_, &value_}) {
+    if (token->kept || token->text.empty()) continue;
+    if (token == open_token_) {
+      fragment_ = std::make_unique<std::string>(token->text);
+      token->text = *fragment_;
+    } else {
+      token->text = arena_->copy(token->text);
+    }
+    token->kept = true;
+  }
+}
+
+int Http1Parser::on_header_complete() {
+  open_token_ = nullptr;
+  if (head_done_ && !in_trailers_) {
+    in_trailers_ = true;
+    trailers_ = arena_->make<Headers>(*arena_);
+  }
+  if (headers_at_hand().size() >= limits_.max_header_count)
+    return refuse(431, "http1.too_many_headers");
+  add_field(name_.text, trim(value_.text));
+  name_ = value_ = Token{};
+  return error_.status == 400 && error_.details == "http1.codec_error" ? 0 : -1;
+}
+
+void Http1Parser::add_field(std::string_view name, std::string_view value) {
+  char lowered[64];
+  HeaderId id = HeaderId::kOther;
+  std::string_view lower_name;
+  if (name.size() <= sizeof(lowered)) {
+    for (std::size_t i = 0; i < name.size(); ++i) lowered[i] = lower(name[i]);
+    lower_name = {lowered, name.size()};
+    id = header_id(lower_name);
+  }
+  Headers& headers = headers_at_hand();
+  if (!in_trailers_) {
+    if (id == HeaderId::kTransferEncoding) {
+      chunked_ = true;
+      if (!equals_ignore_case(value, "chunked")) refuse(501, "http1.invalid_transfer_encoding");
+      return;
+    }
+    if (id == HeaderId::kHost && role_ == Role::kServer) {
+      if (request_->authority.data() != nullptr)
+        refuse(400, "http1.multiple_host_headers");
+      else
+        request_->authority = value.empty() ? std::string_view{"", 0} : arena_->copy(value);
+      return;
+    }
+    if (id == HeaderId::kContentLength) {
+      if (headers.has(id)) return;  // llhttp refuses a second one that differs in framing
+      content_length_ = parse_number<uint64_t>(value);
+    }
+  }
+  if (id != HeaderId::kOther)
+    headers.add_view(id, arena_->copy(value));
+  else
+    headers.add(name, value);
+}
+
+bool Http1Parser::set_target(std::string_view target) {
+  RequestHead& head = *request_;
+  if (head.method == Method::kConnect) {
+    if (target.find('/') != std::string_view::npos || !is_valid_authority(target)) return false;
+    head.authority = arena_->copy(target);
+    head.path = {};
+    return !target.empty();
+  }
+  if (target == "*") {
+    head.path = "*";
+    return head.method == Method::kOptions;
+  }
+  if (target.empty()) return false;
+  if (target.front() == '/') {
+    head.path = arena_->copy(target);
+    return true;
+  }
+  // absolute-form (RFC 9112 section 3.2.2): the target's authority wins over Host.
+  std::size_t scheme_end = target.find("://");
+  if (scheme_end == std::string_view::npos) return false;
+  std::string_view scheme = target.substr(0, scheme_end);
+  if (!equals_ignore_case(scheme, "http") && !equals_ignore_case(scheme, "https")) return false;
+  std::string_view rest = target.substr(scheme_end + 3);
+  std::size_t path_at = rest.find_first_of("/?");
+  std::string_view authority = rest.substr(0, path_at);
+  if (authority.empty() || !is_valid_authority(authority)) return false;
+  head.authority = arena_->copy(authority);
+  head.scheme = equals_ignore_case(scheme, "https") ? "https" : "http";
+  if (path_at == std::string_view::npos)
+    head.path = head.method == Method::kOptions ? "*" : "/";
+  else if (rest[path_at] == '?')
+    head.path = arena_->concat("/", rest.substr(path_at));
+  else
+    head.path = arena_->copy(rest.substr(path_at));
+  return true;
+}
+
+int Http1Parser::finish_request() {
+  llhttp_t* p = &parser_->state;
+  RequestHead& head = *request_;
+  head.method_text = llhttp_method_name(static_cast<llhttp_method_t>(p->method));
+  head.method = method_of(head.method_text);
+  head.version = p->http_minor == 0 ? Version::kHttp10 : Version::kHttp11;
+  if (p->http_major != 1) return refuse(400, "http1.codec_error");
+  bool host_given = head.authority.data() != nullptr;
+  if (host_given && !is_valid_authority(head.authority)) return refuse(400, "http1.invalid_authority");
+  if (!host_given && head.version == Version::kHttp11 && head.method != Method::kConnect &&
+      target_.text.find("://") == std::string_view::npos)
+    return refuse(400, "missing_host_header");
+  if (!set_target(target_.text)) return refuse(400, "http1.invalid_url");
+  if (chunked_ && head.version == Version::kHttp10)
+    return refuse(400, "http1.transfer_encoding_not_allowed");
+  if (chunked_ && content_length_)
+    return refuse(400, "http1.content_length_and_chunked_not_allowed");
+  upgrade_ = p->upgrade != 0;
+  if (upgrade_ && head.method != Method::kConnect)
+    head.protocol = head.headers.value(HeaderId::kUpgrade);
+  target_ = Token{};
+  bool end = !chunked_ && content_length_.value_or(0) == 0;
+  events_.on_request(0, head, end);
+  return 0;
+}
+
+int Http1Parser::finish_response() {
+  llhttp_t* p = &parser_->state;
+  ResponseHead& head = *response_;
+  head.status = p->status_code;
+  head.version = p->http_minor == 0 ? Version::kHttp10 : Version::kHttp11;
+  if (p->http_major != 1 || head.status < 100 || head.status > 999)
+    return refuse(502, "http1.codec_error");
+  if (chunked_ && content_length_)
+    return refuse(502, "http1.content_length_and_chunked_not_allowed");
+  bool interim = head.status < 200 && head.status != 101;
+  bool opens_tunnel = head.status == 101 || (expected_ == ExpectedBody::kTunnel && head.status < 300);
+  bool bodiless = expected_ == ExpectedBody::kNone || head.status == 204 || head.status == 304;
+  bool end = !interim && !opens_tunnel &&
+             (bodiless || (!chunked_ && content_length_ && *content_length_ == 0));
+  events_.on_response(0, head, end);
+  if (opens_tunnel && head.status != 101) return 2;
+  return expected_ == ExpectedBody::kNone && !interim ? 1 : 0;
+}
+
+int Http1Parser::on_head_complete() {
+  head_done_ = true;
+  open_token_ = nullptr;
+  fragment_.reset();
+  keep_alive_ = llhttp_should_keep_alive(&parser_->state) != 0;
+  return role_ == Role::kServer ? finish_request() : finish_response();
+}
+
+int Http1Parser::on_complete() {
+  bool interim = role_ == Role::kClient && response_->status < 200 && response_->status != 101;
+  in_message_ = false;
+  if (interim || tunnel_) return 0;
+  if (role_ == Role::kClient && parser_->state.upgrade != 0 && response_->status == 101) return 0;
+  // The length of a body that ends with the connection, or a skipped one, is only known to llhttp here.
+  keep_alive_ = keep_alive_ && llhttp_should_keep_alive(&parser_->state) != 0;
+  paused_ = true;
+  events_.on_message_end(0, in_trailers_ ? trailers_ : nullptr);
+  return HPE_PAUSED;
+}
+
+bool is_valid_authority(std::string_view authority) {
+  static constexpr auto kAllowed = [] {
+    struct Table {
+      bool ok[256] = {};
+    } t;
+    for (unsigned char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                            "-._~!$&'()*+,;=%:[]"))
+      t.ok[c] = true;
+    return t;
+  }();
+  for (unsigned char c : authority)
+    if (!kAllowed.ok[c]) return false;
+  if (authority.empty()) return true;
+  std::string_view rest = authority;
+  if (rest.front() == '[') {
+    std::size_t close = rest.find(']');
+    if (close == std::string_view::npos || close < 3) return false;
+    rest.remove_prefix(close + 1);
+    if (rest.empty()) return true;
+    if (rest.front() != ':') return false;
+  } else if (rest.find_first_of("[]") != std::string_view::npos) {
+    return false;
+  }
+  std::size_t colon = rest.find(':');
+  if (colon == std::string_view::npos) return true;
+  std::string_view port = rest.substr(colon + 1);
+  return port.size() <= 5 && std::all_of(port.begin(), port.end(), is_digit);
+}
+
+}  // namespace pillion::http

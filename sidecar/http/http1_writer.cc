@@ -1,0 +1,126 @@
+#include "sidecar/http/http1_writer.h"
+
+#include <cstring>
+
+#include "sidecar/base/text.h"
+
+namespace pillion::http {
+
+namespace {
+
+char* put(char* to, std::string_view text) {
+  std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+
+char* put_name(char* to, std::string_view name, bool proper_case) {
+  if (!proper_case) return put(to, name);
+  bool upper = true;
+  for (char c : name) {
+    *to++ = upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    upper = c == '-';
+  }
+  return to;
+}
+
+// The fixed fields of a tail, at their longest, with the empty line.
+constexpr std::size_t kTailRoom = 128;
+
+char* put_field(char* to, std::string_view name, std::string_view value, bool proper_case) {
+  to = put_name(to, name, proper_case);
+  to = put(to, ": ");
+  to = put(to, value);
+  return put(to, "\r\n");
+}
+
+char* put_tail(char* to, const Http1Tail& tail) {
+  bool proper = tail.proper_case;
+  if (tail.content_length_zero) to = put_field(to, "content-length", "0", proper);
+  if (!tail.upgrade.empty()) {
+    to = put_field(to, "connection", "upgrade", proper);
+    to = put_field(to, "upgrade", tail.upgrade, proper);
+  } else if (tail.close) {
+    to = put_field(to, "connection", "close", proper);
+  } else if (tail.keep_alive) {
+    to = put_field(to, "connection", "keep-alive", proper);
+  }
+  if (tail.chunked) to = put_field(to, "transfer-encoding", "chunked", proper);
+  return put(to, "\r\n");
+}
+
+// Writes start line, fields and tail. One contiguous reservation when they fit a block, which they
+// nearly always do; else piece by piece.
+template <std::size_t N>
+void write(Buffer& out, const std::string_view (&start)[N], const Headers& headers,
+           const Http1Tail& tail) {
+  std::size_t size = headers.byte_size() + kTailRoom + tail.upgrade.size();
+  for (std::string_view piece : start) size += piece.size();
+  if (size <= Buffer::kMaxReserve) {
+    char* begin = out.reserve(size);
+    char* to = begin;
+    for (std::string_view piece : start) to = put(to, piece);
+    for (const Header& h : headers) to = put_field(to, h.name(), h.value(), tail.proper_case);
+    to = put_tail(to, tail);
+    out.commit(static_cast<std::size_t>(to - begin));
+    return;
+  }
+  for (std::string_view piece : start) out.append(piece);
+  for (const Header& h : headers) {
+    char* name = out.reserve(h.name_size);
+    out.commit(static_cast<std::size_t>(put_name(name, h.name(), tail.proper_case) - name));
+    out.append(": ");
+    out.append(h.value());
+    out.append("\r\n");
+  }
+  char* end = out.reserve(kTailRoom + tail.upgrade.size());
+  out.commit(static_cast<std::size_t>(put_tail(end, tail) - end));
+}
+
+}  // namespace
+
+void write_head(Buffer& out, const RequestHead& head, const Http1Tail& tail) {
+  std::string_view target = head.method == Method::kConnect ? head.authority : head.path;
+  std::string_view host_name = tail.proper_case ? " HTTP/1.1\r\nHost: " : " HTTP/1.1\r\nhost: ";
+  write(out, {head.method_text, " ", target, host_name, head.authority, "\r\n"}, head.headers, tail);
+}
+
+void write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail) {
+  char status[4] = {static_cast<char>('0' + head.status / 100 % 10),
+                    static_cast<char>('0' + head.status / 10 % 10),
+                    static_cast<char>('0' + head.status % 10), ' '};
+  write(out, {"HTTP/1.1 ", {status, 4}, reason_phrase(head.status), "\r\n"}, head.headers, tail);
+}
+
+void write_chunk_size(Buffer& out, std::size_t size) {
+  char text[18];
+  char* at = text + sizeof(text);
+  *--at = '\n';
+  *--at = '\r';
+  do {
+    *--at = "0123456789abcdef"[size & 0xf];
+    size >>= 4;
+  } while (size != 0);
+  out.append({at, static_cast<std::size_t>(text + sizeof(text) - at)});
+}
+
+void write_chunk(Buffer& out, std::string_view data) {
+  if (data.empty()) return;  // an empty chunk would end the body
+  write_chunk_size(out, data.size());
+  out.append(data);
+  out.append("\r\n");
+}
+
+void write_last_chunk(Buffer& out, const Headers* trailers) {
+  out.append("0\r\n");
+  if (trailers != nullptr) {
+    for (const Header& h : *trailers) {
+      out.append(h.name());
+      out.append(": ");
+      out.append(h.value());
+      out.append("\r\n");
+    }
+  }
+  out.append("\r\n");
+}
+
+}  // namespace pillion::http
