@@ -13,6 +13,8 @@ struct Value {
   using Array = std::vector<Value>;
   using Object = std::map<std::string, Value, std::less<>>;
   std::variant<std::monostate, bool, double, std::string, Array, Object> data;
+
+  friend bool operator==(const Value& a, const Value& b) { return a.data == b.data; }
 };
 
 // envoy.config.core.v3.Metadata: filter_metadata, by namespace.

@@ -85,15 +85,18 @@ Membership membership_of(const EndpointSet& endpoints);
 // The addresses that DNS gave for one endpoint of an assignment that has a dns_name.
 struct ResolvedName {
   const config::Endpoint* endpoint;
-  std::vector<Address> addresses;  // port included
+  std::vector<Address> addresses;  // with port, each once
 };
 
 // Builds the set of an assignment. An endpoint of `previous` that is the same in address, hostname,
-// weight, locality, priority, health and metadata keeps its object; `previous` may be null. An
-// address that occurs twice at one priority is taken once. Endpoints with a dns_name contribute
-// what `resolved` has for them.
+// weight, locality, priority, health and metadata keeps its object; `previous` may be null.
+// Endpoints with a dns_name contribute what `resolved` has for them. An address that is configured
+// twice is two endpoints, as in Envoy.
 std::shared_ptr<const EndpointSet> build_endpoints(const config::Assignment& assignment,
                                                    std::span<const ResolvedName> resolved,
                                                    const EndpointSet* previous, Time now);
+
+// True when both hold the same objects in the same order.
+bool same_endpoints(const EndpointSet& a, const EndpointSet& b);
 
 }  // namespace pillion::upstream
