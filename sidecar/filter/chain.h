@@ -124,28 +124,34 @@ class Chain {
   struct Way {
     std::size_t buffered = 0;
     std::size_t limit = 0;
+    uint32_t epoch = 0;  // how often this direction was stopped
     uint16_t pauses = 0;
     bool begun = false;
     bool stopped = false;  // nothing passes any more
     bool body_hooks = false;
     bool walking = false;
+    [[nodiscard]] bool needs_body() const { return body_hooks || pauses != 0; }
   };
   struct Held;
   class Entry;
+  class Walk;
 
-  int first(Direction d) const { return d == kRequest ? 0 : count_ - 1; }
+  [[nodiscard]] int first(Direction d) const { return d == kRequest ? 0 : count_ - 1; }
   static int after(Direction d, int at) { return d == kRequest ? at + 1 : at - 1; }
   [[nodiscard]] bool past_end(int at) const { return at < 0 || at >= count_; }
 
-  void pass_head(Direction d, int at, bool end);
-  void pass_body(Direction d, int at, std::string_view data, bool end);
-  void pass_trailers(Direction d, int at, http::Headers& trailers);
-  // False when the hook ended this direction.
-  bool settle(Entry& entry, Direction d, Flow flow);
-  void hold(Entry& entry, Direction d, std::string_view data, bool end, bool whole);
-  void pause(Entry& entry, Direction d);
-  void release(Entry& entry, Direction d, std::size_t bytes);
+  // These pass one part to the filter at that place and on; false when the direction was stopped
+  // meanwhile, so that whatever would follow is void.
+  bool pass_head(Direction d, int at, bool end);
+  bool pass_body(Direction d, int at, std::string_view data, bool end);
+  bool pass_trailers(Direction d, int at, http::Headers& trailers);
+  bool hold(Entry& entry, Direction d, std::string_view data, bool end);
+  bool release(Entry& entry, Direction d, std::size_t budget);
+  // After a hook: does the reset or reply that it asked for, and is false then.
+  bool settle();
+  // Does what a filter asked for in on_wake or outside of hooks.
   void act(Entry& entry);
+  void pause(Entry& entry, Direction d, Flow flow);
   void stop(Direction d);
   void rearm();
 

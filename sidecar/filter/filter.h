@@ -34,9 +34,9 @@ enum class Flow : uint8_t { kContinue, kPause, kBuffer, kReplied };
 // A response made by the proxy itself. Views are copied when passed to reply().
 struct LocalReply {
   int status = 200;
-  std::string_view body;
+  std::string_view body = {};
   std::string_view content_type = "text/plain";  // only sent with a body
-  std::string_view details;                      // %RESPONSE_CODE_DETAILS%
+  std::string_view details = {};                 // %RESPONSE_CODE_DETAILS%
   ResponseFlag flag = ResponseFlag::kCount;      // kCount: none
   int grpc_status = -1;  // for gRPC requests, in place of the one that follows from `status`
   // Edits the response's headers before it is sent; may be empty. Called before reply() returns.
