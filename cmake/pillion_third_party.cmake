@@ -37,10 +37,12 @@ pillion_system_library(third_party::re2 LIB re2 HEADER re2/re2.h DEPS Threads::T
 pillion_system_library(third_party::yaml LIB yaml-cpp HEADER yaml-cpp/yaml.h)
 pillion_system_library(third_party::cares LIB cares HEADER ares.h)
 pillion_system_library(third_party::fmt LIB fmt HEADER fmt/format.h)
-find_package(nlohmann_json)
-if(NOT nlohmann_json_FOUND)
-  pillion_missing("nlohmann-json")
-endif()
+foreach(package nlohmann_json spdlog CLI11)
+  find_package(${package} QUIET)
+  if(NOT ${package}_FOUND)
+    pillion_missing(${package})
+  endif()
+endforeach()
 
 # Built by scripts/deps in the cache folder (see third_party/CMakeLists.txt).
 if(NOT EXISTS ${PILLION_PREBUILT}/done)

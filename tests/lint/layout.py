@@ -50,6 +50,8 @@ CONTAINED = [
     (r"yaml-cpp/", ["xds/"]),
     (r"(google/protobuf|envoy|xds|udpa|validate)/.*", ["xds/", "filters/", "control-api/"]),
     (r"(google/rpc|google/api)/", ["xds/", "filters/", "control-api/"]),
+    (r"CLI/", ["sidecar/server/", "control-api/"]),
+    (r"spdlog/", ["sidecar/base/log"]),
     (r"sqlite3\.h", ["control-api/"]),
 ]
 
