@@ -17,7 +17,7 @@ GAUGE = re.compile(
 # admin endpoint's own traffic (each look at the stats changes it), are left out.
 STAT_SCOPE = re.compile(r"^(cluster|http|listener|vhost|[\w.]+\.http_local_rate_limit)\.")
 STAT_NOISE = re.compile(
-    r"^(http\.admin|listener\.admin)\.|_bytes_buffered$|_bytes_total$|_length_ms$|_connect_ms$|\.worker_\d+\."
+    r"^(http\.admin|listener\.admin)\.|_bytes_buffered$|_bytes_total$|_length_ms$|_connect_ms$|flow_control_|\.worker_\d+\."
 )
 
 
@@ -43,7 +43,7 @@ class Normalizer:
             return "<ms>"
         if lower == "x-envoy-expected-rq-timeout-ms" and value.isdigit():
             # What is left of a timeout shrinks as a request ages: a few milliseconds are no difference.
-            return str(-(-int(value) // 20) * 20)
+            return str(-(-int(value) // 100) * 100)
         return self.text(value)
 
 
@@ -102,6 +102,8 @@ def observe_log(out, lines, normalizer):
         for name, value in fields.items():
             if name.endswith("_ms") and str(value).lstrip("-").isdigit():
                 value = "<ms>"
+            if isinstance(value, int) and str(value) in normalizer.ports:
+                value = str(value)
             out["%s.%s" % (key, name)] = normalizer.text(value) if isinstance(value, str) else value
 
 

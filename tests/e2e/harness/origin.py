@@ -73,10 +73,14 @@ def reply(*args, **kwargs):
 
 
 class Origin:
-    """Listens on a free port of 127.0.0.1. Each request takes the next script, else the default."""
+    """Listens on a free port of 127.0.0.1. Each request takes the next script, else the default.
 
-    def __init__(self, name, host="127.0.0.1"):
+    With raw=True it speaks no HTTP: it returns every byte, as the far end of a tunnel.
+    """
+
+    def __init__(self, name, host="127.0.0.1", raw=False):
         self.name = name
+        self.raw = raw
         self.scripts = deque()
         self.default = reply(200, [("x-origin", name)], b"origin %s\n" % name.encode())
         self.requests = []
@@ -148,6 +152,9 @@ class Origin:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire = Wire(sock)
         try:
+            if self.raw:
+                self._echo(wire)
+                return
             while True:
                 request = wire.read_request(timeout=3600)
                 if request is None:
