@@ -50,8 +50,8 @@ class Chain::Entry final : public StreamContext {
   void clear_route_cache() override { chain_.owner_->clear_route_cache(); }
   Time now() const override { return chain_.owner_->now(); }
   uint64_t random() override { return chain_.owner_->random(); }
-  double healthy_percent(std::string_view cluster) const override {
-    return chain_.owner_->healthy_percent(cluster);
+  std::optional<ClusterHealth> cluster_health(std::string_view cluster) const override {
+    return chain_.owner_->cluster_health(cluster);
   }
   bool server_draining() const override { return chain_.owner_->server_draining(); }
   ConnectionSlots& connection_slots() override { return chain_.owner_->connection_slots(); }

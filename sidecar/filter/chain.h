@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -42,7 +43,8 @@ class ChainOwner {
   virtual void clear_route_cache() = 0;
   [[nodiscard]] virtual Time now() const = 0;
   virtual uint64_t random() = 0;
-  [[nodiscard]] virtual double healthy_percent(std::string_view cluster) const = 0;
+  [[nodiscard]] virtual std::optional<ClusterHealth> cluster_health(
+      std::string_view cluster) const = 0;
   [[nodiscard]] virtual bool server_draining() const = 0;
   virtual ConnectionSlots& connection_slots() = 0;
   // One timer for the whole chain: calls Chain::on_timer() once, `delay` from now. Arming moves it.

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,12 @@ struct LocalReply {
   // Edits the response's headers before it is sent; may be empty. Called before reply() returns.
   void (*edit)(http::ResponseHead& head, const void* context) = nullptr;
   const void* edit_context = nullptr;
+};
+
+// The hosts of one cluster at this moment.
+struct ClusterHealth {
+  std::size_t hosts = 0;
+  std::size_t usable = 0;  // healthy or degraded
 };
 
 // A filter's settings in typed_per_filter_config; each filter derives its own.
@@ -109,8 +116,9 @@ class StreamContext {
   virtual uint64_t random() = 0;
   // Bytes of request body that may be held while a filter pauses.
   virtual void set_buffer_limit(std::size_t bytes) = 0;
-  // Share (0..100) of the cluster's hosts that are healthy now, or -1 for an unknown cluster.
-  [[nodiscard]] virtual double healthy_percent(std::string_view cluster) const = 0;
+  // How the hosts of a cluster are; nothing for an unknown cluster.
+  [[nodiscard]] virtual std::optional<ClusterHealth> cluster_health(
+      std::string_view cluster) const = 0;
   // True while the server drains or admin failed its health checks.
   [[nodiscard]] virtual bool server_draining() const = 0;
   // Body bytes of the request that this filter's pause holds back.

@@ -25,7 +25,8 @@ namespace pillion::filter {
 struct ParseContext {
   const xds::FieldPath& at;  // report every problem here; parse on to find further ones
   metrics::Registry& metrics;
-  std::string_view stat_prefix;  // of the HCM: "http.<prefix>."
+  std::string_view stat_prefix;           // stat_prefix of the HCM, as configured
+  std::string_view service_cluster = {};  // --service-cluster or node.cluster
 };
 
 struct FilterType {

@@ -128,9 +128,9 @@ class FakeStream final : public ChainOwner {
     randoms.pop_front();
     return next;
   }
-  double healthy_percent(std::string_view name) const override {
+  std::optional<ClusterHealth> cluster_health(std::string_view name) const override {
     auto found = health.find(name);
-    return found == health.end() ? -1 : found->second;
+    return found == health.end() ? std::nullopt : std::optional(found->second);
   }
   bool server_draining() const override { return draining; }
   ConnectionSlots& connection_slots() override { return *slots; }
@@ -190,7 +190,7 @@ class FakeStream final : public ChainOwner {
   bool has_route_value = true;
   std::string cluster = "backend";
   std::deque<uint64_t> randoms;  // taken in order, then 0
-  std::map<std::string, double, std::less<>> health;
+  std::map<std::string, ClusterHealth, std::less<>> health;
   bool draining = false;
   ConnectionSlots own_slots;
   ConnectionSlots* slots = &own_slots;
