@@ -29,7 +29,8 @@ struct HeaderMatcher {
 
 struct QueryMatcher {
   std::string name;
-  std::optional<StringMatcher> value;  // none: the parameter has to be present
+  std::optional<StringMatcher> value;  // none: only presence counts
+  bool present = true;                 // without a value: false asks for absence
 };
 
 // numerator of denominator (100, 10 000 or 1 000 000); runtime keys are resolved when translated.

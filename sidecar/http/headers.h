@@ -1,7 +1,8 @@
 #pragma once
-// The header fields of one message (RFC 9110 section 5): a flat array of name and value views, in order of
-// arrival, names in lower case. Names that the proxy itself reads are interned, so that finding one is a scan
-// over small integers. Text and array live in the stream's arena. Single thread.
+// The header fields of one message (RFC 9110 section 5): a flat array of name and value views, in
+// order of arrival, names in lower case. Names that the proxy itself reads are interned, so that
+// finding one is a scan over small integers. Text and array live in the stream's arena. Single
+// thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -97,6 +98,8 @@ static_assert(sizeof(Header) == 24);
 
 class Headers {
  public:
+  // Codecs refuse longer names (431) before they get here.
+  static constexpr std::size_t kMaxNameSize = 65535;
   explicit Headers(Arena& arena) : arena_(&arena) {}
 
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -111,7 +114,9 @@ class Headers {
   void add_view(HeaderId id, std::string_view value) { add_view(id, header_name(id), value); }
   // Copy both into the arena; the name is lowered.
   void add(std::string_view name, std::string_view value);
-  void add(HeaderId id, std::string_view value) { add_view(id, header_name(id), arena_->copy(value)); }
+  void add(HeaderId id, std::string_view value) {
+    add_view(id, header_name(id), arena_->copy(value));
+  }
   // Removes all of that name and adds one in its first place.
   void set(HeaderId id, std::string_view value);
   void set(std::string_view lower_name, std::string_view value);
@@ -138,14 +143,29 @@ class Headers {
     const Header* h = find(id);
     return h == nullptr ? std::string_view{} : h->value();
   }
-  // All values of one name joined with "," as Envoy's matchers see them; none if absent. Uses the
-  // arena only when there are several.
+  // All values of one name joined with "," ("; " for cookie) as Envoy's matchers see them; none if
+  // absent. Uses the arena only when there are several.
   [[nodiscard]] std::optional<std::string_view> joined(std::string_view lower_name) const;
+  // Makes one field, joined with ",", of every interned name that arrived more than once and that
+  // Envoy keeps as one line (its inline headers; cookies, for one, stay apart). For a message from
+  // the wire, before anything reads it. `request`: a request's fields, else a response's.
+  void join_repeated(bool request);
+  // Calls visit(value) for each field of that name until it returns true; true if one did.
+  template <class F>
+  bool any_value(std::string_view lower_name, F&& visit) const {
+    HeaderId id = header_id(lower_name);
+    if (((present_ >> static_cast<unsigned>(id)) & 1) == 0) return false;
+    for (const Header& h : *this)
+      if (h.id == id && (id != HeaderId::kOther || h.name() == lower_name) && visit(h.value()))
+        return true;
+    return false;
+  }
 
   Arena& arena() const { return *arena_; }
 
  private:
   void grow();
+  void replace(HeaderId id, std::string_view lower_name, std::string_view value);
   [[nodiscard]] std::size_t index_of(HeaderId id, std::string_view lower_name) const;
 
   Arena* arena_;

@@ -1,11 +1,11 @@
 #pragma once
-// Compiled string, header and query matchers (config::StringMatcher and its kin). Regular expressions are
-// RE2, compiled once. Immutable; shared by all workers.
+// Compiled string, header and query matchers (config::StringMatcher and its kin). Regular
+// expressions are RE2, compiled once. Immutable; shared by all workers.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sidecar/base/error.h"
 #include "sidecar/config/matcher.h"
@@ -35,6 +35,8 @@ class StringMatcher {
   std::unique_ptr<re2::RE2> regex_;
 };
 
+// Compares one field; pseudo-header fields by their names (":path"). Of several of one name, one
+// that matches is enough, and when inverted none may match (Envoy since 1.39).
 class HeaderMatcher {
  public:
   static Result<HeaderMatcher, Problem> compile(const config::HeaderMatcher& matcher);
@@ -43,9 +45,17 @@ class HeaderMatcher {
 
  private:
   explicit HeaderMatcher(const config::HeaderMatcher& config);
-  [[nodiscard]] bool matches_value(std::optional<std::string_view> value) const;
-  config::HeaderMatcher config_;
-  std::vector<StringMatcher> string_;  // one, for kString
+  template <class Head>
+  [[nodiscard]] bool matches_head(const Head& head) const;
+  [[nodiscard]] bool matches_value(std::string_view value) const;
+  std::string name_;
+  config::HeaderMatcher::Kind kind_;
+  bool present_;
+  bool invert_;
+  bool treat_missing_as_empty_;
+  int64_t range_start_;
+  int64_t range_end_;
+  std::optional<StringMatcher> string_;  // for kString
 };
 
 class QueryMatcher {
@@ -57,7 +67,11 @@ class QueryMatcher {
  private:
   QueryMatcher();
   std::string name_;
-  std::vector<StringMatcher> value_;  // none or one
+  bool present_ = true;
+  std::optional<StringMatcher> value_;  // none: only presence counts
 };
+
+// The first value of a parameter in the text after '?', undecoded; empty if it has no '='.
+std::optional<std::string_view> query_parameter(std::string_view query, std::string_view name);
 
 }  // namespace pillion::http

@@ -14,7 +14,18 @@ enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
 // "HTTP/1.1", as access logs print it.
 std::string_view version_text(Version version);
 
-enum class Method : uint8_t { kGet, kHead, kPost, kPut, kDelete, kConnect, kOptions, kTrace, kPatch, kOther };
+enum class Method : uint8_t {
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kConnect,
+  kOptions,
+  kTrace,
+  kPatch,
+  kOther
+};
 Method method_of(std::string_view text);
 // RFC 9110 section 9.2.2.
 bool is_idempotent(Method method);
@@ -37,9 +48,12 @@ struct RequestHead {
     std::size_t at = path.find('?');
     return at == std::string_view::npos ? std::string_view{} : path.substr(at + 1);
   }
-  // A field by lower-case name, the pseudo-header fields (":path", ":method", ":authority", ":scheme",
+  // A field by lower-case name, the pseudo-header fields (":path", ":method", ":authority",
+  // ":scheme",
   // ":protocol") and "host" among them; several values joined with ",".
   [[nodiscard]] std::optional<std::string_view> field(std::string_view lower_name) const;
+  // The same, but the first value alone, which is what Envoy's formatters and cluster_header read.
+  [[nodiscard]] std::optional<std::string_view> first(std::string_view lower_name) const;
 };
 
 struct ResponseHead {
@@ -50,6 +64,7 @@ struct ResponseHead {
   Headers headers;
   // As RequestHead's, with ":status".
   [[nodiscard]] std::optional<std::string_view> field(std::string_view lower_name) const;
+  [[nodiscard]] std::optional<std::string_view> first(std::string_view lower_name) const;
 };
 
 // "OK" for 200; "Unknown" if there is no phrase.
