@@ -15,27 +15,23 @@
 #include "sidecar/base/hash.h"
 #include "sidecar/base/time.h"
 #include "sidecar/config/cluster.h"
+#include "sidecar/upstream/dns_cluster.h"
 #include "sidecar/upstream/shared_cluster.h"
 
 namespace pillion::io {
 class EventLoop;
 }
-namespace pillion::metrics {
-class Registry;
-}
 
 namespace pillion::upstream {
-
-class DnsCluster;
-class DnsResolvers;
 
 class ClusterDirectory {
  public:
   using Configs = std::span<const std::shared_ptr<const config::Cluster>>;
   using Runtime = std::shared_ptr<SharedCluster>;
 
-  // Both outlive the directory.
-  ClusterDirectory(io::EventLoop& control, metrics::Registry& registry);
+  // Loop and registry outlive the directory; `random` is for back-off and jitter.
+  ClusterDirectory(io::EventLoop& control, metrics::Registry& registry,
+                   Random random = Random::from_system());
   ~ClusterDirectory();
   ClusterDirectory(const ClusterDirectory&) = delete;
   ClusterDirectory& operator=(const ClusterDirectory&) = delete;
@@ -66,30 +62,38 @@ class ClusterDirectory {
  private:
   struct Entry {
     std::shared_ptr<const config::Cluster> config;
+    // Weak, so that the runtime goes with its last user; a DnsCluster is a user.
     std::weak_ptr<SharedCluster> runtime;
     Time applied;
+    bool used = false;  // had a runtime before
   };
   struct Listed {
     std::shared_ptr<const config::Cluster> config;
     Runtime runtime;
   };
+  // Keys are the names inside the configs.
+  using Entries = std::unordered_map<std::string_view, Entry, StringHash, std::equal_to<>>;
+  using DnsClusters = std::unordered_map<std::string_view, std::unique_ptr<DnsCluster>, StringHash,
+                                         std::equal_to<>>;
+
   [[nodiscard]] std::vector<Listed> listing() const;
   Runtime runtime_of(Entry& entry);
-  void add(const std::shared_ptr<const config::Cluster>& config);
-  void drop(Entry& entry);
+  void follow_dns(const Entry& entry, Runtime runtime, const DnsCluster* predecessor);
+  void on_first_answer();
   void check_initialized();
 
   io::EventLoop& control_;
   metrics::Registry& registry_;
+  Random random_;
   Function<void(Runtime)> on_change_;
   Function<void()> on_initialized_;
   bool applied_ = false;
   bool initialized_ = false;
-  mutable std::mutex mutex_;  // guards entries_; held for a look-up only
-  // Keys are the names inside the configs.
-  std::unordered_map<std::string_view, Entry, StringHash, std::equal_to<>> entries_;
-  std::unique_ptr<DnsResolvers> resolvers_;
-  std::unordered_map<std::string_view, std::unique_ptr<DnsCluster>> dns_;  // control thread only
+  std::size_t unresolved_ = 0;  // DNS clusters without a first answer
+  mutable std::mutex mutex_;    // guards entries_
+  Entries entries_;
+  DnsResolvers resolvers_;
+  DnsClusters dns_;  // control thread only
 };
 
 }  // namespace pillion::upstream

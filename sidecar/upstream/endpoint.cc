@@ -48,10 +48,10 @@ class Heirs {
   std::unordered_multimap<uint64_t, std::shared_ptr<const Endpoint>> left_;
 };
 
-const std::vector<Address>* addresses_of(const config::Endpoint& endpoint,
-                                         std::span<const ResolvedName> resolved) {
+const ResolvedName* find_name(const config::Endpoint& endpoint,
+                              std::span<const ResolvedName> resolved) {
   for (const ResolvedName& name : resolved)
-    if (name.endpoint == &endpoint) return &name.addresses;
+    if (name.endpoint == &endpoint) return &name;
   return nullptr;
 }
 
@@ -67,13 +67,14 @@ class Builder {
     locality_ = std::make_shared<const config::Locality>(group.locality);
   }
 
-  void add(const config::Endpoint& source, const Address& address) {
+  void add(const config::Endpoint& source, const Address& address, bool moving = false) {
     auto endpoint = std::make_shared<Endpoint>();
     endpoint->address = address;
     endpoint->hostname =
         source.hostname.empty() && !source.dns_name.empty() ? source.dns_name : source.hostname;
     endpoint->weight = source.weight;
-    endpoint->priority = group_->priority;
+    // A LOGICAL_DNS cluster has one endpoint, so that its priority says nothing; Envoy takes 0 too.
+    endpoint->priority = moving ? 0 : group_->priority;
     endpoint->health = source.health;
     endpoint->locality = locality_;
     endpoint->locality_weight = group_->weight;
@@ -83,6 +84,7 @@ class Builder {
     }
     endpoint->address_text = address.to_string();
     endpoint->added = now_;
+    if (moving) endpoint->moving = std::make_unique<MovingAddress>(address);
     if (source.metadata)
       endpoint->metadata = std::make_shared<const config::Metadata>(*source.metadata);
     set_.all.push_back(std::move(endpoint));
@@ -119,8 +121,8 @@ std::shared_ptr<const EndpointSet> build_endpoints(const config::Assignment& ass
     for (const config::Endpoint& endpoint : group.endpoints) {
       if (endpoint.dns_name.empty()) {
         builder.add(endpoint, endpoint.address);
-      } else if (const auto* addresses = addresses_of(endpoint, resolved)) {
-        for (const Address& address : *addresses) builder.add(endpoint, address);
+      } else if (const ResolvedName* name = find_name(endpoint, resolved)) {
+        for (const Address& address : name->addresses) builder.add(endpoint, address, name->moving);
       }
     }
   }

@@ -86,6 +86,7 @@ Membership membership_of(const EndpointSet& endpoints);
 struct ResolvedName {
   const config::Endpoint* endpoint;
   std::vector<Address> addresses;  // with port, each once
+  bool moving = false;             // LOGICAL_DNS: later answers move the endpoint
 };
 
 // Builds the set of an assignment. An endpoint of `previous` that is the same in address, hostname,

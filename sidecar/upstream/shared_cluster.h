@@ -14,17 +14,18 @@
 #include "sidecar/config/route.h"
 #include "sidecar/metrics/cluster_stats.h"
 #include "sidecar/metrics/metrics.h"
+#include "sidecar/metrics/registry.h"
 #include "sidecar/upstream/endpoint.h"
 #include "sidecar/upstream/limits.h"
 
 namespace pillion::upstream {
 
-class SharedCluster {
+class SharedCluster final : private metrics::ScrapeSource {
  public:
   // `endpoints` is what the cluster starts with, never null; the registry outlives the cluster.
   SharedCluster(std::shared_ptr<const config::Cluster> config, metrics::Registry& registry,
                 std::shared_ptr<const EndpointSet> endpoints);
-  ~SharedCluster();
+  ~SharedCluster() override;
   SharedCluster(const SharedCluster&) = delete;
   SharedCluster& operator=(const SharedCluster&) = delete;
 
@@ -34,26 +35,32 @@ class SharedCluster {
   }
   Limits& limits(config::Priority priority) { return limits_[static_cast<std::size_t>(priority)]; }
   metrics::PerWorker<metrics::ClusterStats>& stats() { return stats_; }
+  metrics::PerWorker<metrics::ClusterUpdateStats>& update_stats() { return update_stats_; }
   // Never null. Takes a lock: a worker reads it when it starts to use the cluster and after
   // on_change.
   [[nodiscard]] std::shared_ptr<const EndpointSet> endpoints() const;
   // Grows with each update(); a worker that sees the same number need not rebuild.
   [[nodiscard]] uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
-  // Replaces the endpoints and brings the membership stats up to date.
+  // Replaces the endpoints and counts a membership change.
   void update(std::shared_ptr<const EndpointSet> endpoints);
-  // Another configuration has taken this one's name: its endpoints no longer count as members,
-  // while the streams that still use them end.
+  // Another configuration has taken this one's name, or none has it any more: what this one holds
+  // no longer shows in the membership and circuit breaker gauges, while the streams that still use
+  // it end.
   void retire();
 
  private:
-  void show_membership(const Membership& now);
+  void collect(metrics::Collector& to) override;
+  void show(const Membership& now);
 
   std::shared_ptr<const config::Cluster> config_;
+  metrics::Registry& registry_;
   std::array<Limits, 2> limits_;
   metrics::PerWorker<metrics::ClusterStats> stats_;
+  metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
   std::atomic<uint64_t> version_{1};
-  mutable std::mutex mutex_;
+  std::atomic<bool> retired_{false};
+  mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const EndpointSet> endpoints_;
   Membership shown_;  // what this cluster has added to the membership gauges
 };
