@@ -7,6 +7,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from harness.config import bootstrap, cluster, hcm, listener, route, vhost  # noqa: E402
+from harness.origin import Origin  # noqa: E402
+from harness.proxy import Proxy  # noqa: E402
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -15,6 +19,68 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "pillion_only: about something that Envoy does not do, or does otherwise")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With Envoy as the subject, what only Pillion promises is left out, and counted as deselected."""
+    if config.getoption("--subject") != "envoy":
+        return
+    left_out = [item for item in items if item.get_closest_marker("pillion_only")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("pillion_only")]
+
+
 @pytest.fixture(scope="session")
 def subject(request):
     return request.config.getoption("--subject")
+
+
+@pytest.fixture
+def launch(subject, tmp_path):
+    """Starts the subject from a bootstrap; what a test leaves running is stopped after it."""
+    running = []
+
+    def start(config, **fields):
+        proxy = Proxy(subject, config, tmp_path / ("proxy-%d" % len(running)), **fields)
+        running.append(proxy)
+        return proxy.start()
+
+    yield start
+    for proxy in running:
+        proxy.kill()
+
+
+@pytest.fixture
+def origin():
+    made = Origin("a")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def origins():
+    """Makes as many origins as a test asks for."""
+    made = []
+
+    def make(name, **fields):
+        made.append(Origin(name, **fields))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def plain():
+    """A bootstrap with one listener and one cluster over the given ports."""
+
+    def make(*ports, manager=None, route_fields=None, cluster_fields=None, **fields):
+        action = {"route": {"cluster": "a", **(route_fields or {})}}
+        made = hcm([vhost("all", ["*"], [route("/", action)])], **(manager or {}))
+        return bootstrap([listener("main", made)], [cluster("a", *ports, **(cluster_fields or {}))], **fields)
+
+    return make

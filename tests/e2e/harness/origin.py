@@ -78,7 +78,7 @@ class Origin:
     With raw=True it speaks no HTTP: it returns every byte, as the far end of a tunnel.
     """
 
-    def __init__(self, name, host="127.0.0.1", raw=False):
+    def __init__(self, name, host="127.0.0.1", port=0, raw=False):
         self.name = name
         self.raw = raw
         self.scripts = deque()
@@ -91,7 +91,7 @@ class Origin:
         self.open = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind((host, 0))
+        self.socket.bind((host, port))
         self.socket.listen(256)
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
