@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sidecar/config/matcher.h"
 
@@ -20,7 +21,8 @@ class Runtime {
  public:
   // Nested objects become dotted keys, as in Envoy's RTDS and static layers. An object that holds
   // `numerator` or `denominator` and nothing else is a FractionalPercent.
-  void add_layer(const google::protobuf::Struct& layer);
+  // Returns the keys whose values are of no use: null and lists.
+  std::vector<std::string> add_layer(const google::protobuf::Struct& layer);
 
   [[nodiscard]] std::optional<std::string_view> text(std::string_view key) const;
   // A value that is not of the wanted kind is ignored, as Envoy does.
@@ -34,7 +36,8 @@ class Runtime {
   [[nodiscard]] const Values& values() const { return values_; }
 
  private:
-  void add(const std::string& prefix, const google::protobuf::Struct& object);
+  void add(const std::string& prefix, const google::protobuf::Struct& object,
+           std::vector<std::string>& refused);
   Values values_;
   std::map<std::string, config::Fraction, std::less<>> fractions_;
 };
