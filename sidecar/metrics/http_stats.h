@@ -76,8 +76,7 @@ inline Scope http_scope(std::string_view stat_prefix) {
   CELL(Counter, rq_redirect, "Requests answered with a redirect.")                                 \
   CELL(Counter, rq_direct_response, "Requests answered by the route itself.")                      \
   CELL(Counter, rq_overload_local_reply, "Requests answered by overload control.")                 \
-  CELL(Counter, rq_reset_after_downstream_response_started, "Responses cut after their start.")    \
-  CELL(Counter, rq_retry_skipped_request_not_complete, "Retries given up: the body was incomplete.")
+  CELL(Counter, rq_reset_after_downstream_response_started, "Responses cut after their start.")
 PILLION_STATS(HttpStats, PILLION_HTTP_STATS)
 
 // Counters of the HTTP/1 codec: "http1." for clients, "cluster.<name>.http1." for endpoints.

@@ -95,13 +95,14 @@ void Tally::add(const Tally& other, Gauges gauges) {
 
 void Tally::add_status(uint16_t cell, int status, uint64_t count) {
   if (count == 0) return;
-  auto at = std::find_if(statuses_.begin(), statuses_.end(), [&](const StatusCount& entry) {
-    return entry.cell == cell && entry.status == status;
-  });
-  if (at == statuses_.end()) {
-    statuses_.push_back({cell, static_cast<int16_t>(status), count});
-  } else {
+  auto at = std::ranges::lower_bound(statuses_, std::pair<int, int>{cell, status}, {},
+                                     [](const StatusCount& entry) {
+                                       return std::pair<int, int>{entry.cell, entry.status};
+                                     });
+  if (at != statuses_.end() && at->cell == cell && at->status == status) {
     at->count += count;
+  } else {
+    statuses_.insert(at, {cell, static_cast<int16_t>(status), count});
   }
 }
 

@@ -75,7 +75,7 @@ class Tally {
   std::span<const CellInfo> cells_;
   std::vector<Value> values_;  // by cell
   // Both only hold what was counted: most blocks have few statuses and few used histograms.
-  std::vector<StatusCount> statuses_;
+  std::vector<StatusCount> statuses_;  // sorted by cell and status
   std::vector<std::pair<uint16_t, HistogramValue>> histograms_;
 };
 
