@@ -18,7 +18,6 @@ FORWARDED = {
     "edge-hop": {"use_remote_address": True, "xff_num_trusted_hops": 1},
     "plain-hop": {"xff_num_trusted_hops": 1},
     "plain-2-hops": {"xff_num_trusted_hops": 2},
-    "represent-v4": {"use_remote_address": True, "represent_ipv4_remote_address_as_ipv4_mapped_ipv6": True},
 }
 XFF = [
     [],
