@@ -1,28 +1,30 @@
 #pragma once
 // The server's life as others see it: starting, live, draining, and whether an operator failed its
-// health checks; and how fast a drain closes connections. Lifecycle belongs to the control thread,
-// which alone changes it; workers read it at any moment.
+// health checks; and how fast a drain closes connections. Owned by the server and changed on the
+// control thread only; what workers must know of it is in proxy::ProcessState, which it keeps up to
+// date.
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 #include "sidecar/base/time.h"
+#include "sidecar/proxy/worker_context.h"
 #include "sidecar/server/options.h"
 
 namespace pillion::server {
 
-// How a drain closes connections as time goes by: a value, copied to each worker.
+// How a drain closes connections as time goes by.
 struct DrainSchedule {
+  static constexpr uint64_t kAll = uint64_t{1} << 32;
+
   Time start{};
   Duration length{};
   Options::DrainStrategy strategy = Options::DrainStrategy::kGradual;
 
-  // Whether a response sent at `now` ends its connection. Gradual: with a probability that grows
-  // from 0 to 1 over the drain, so that clients do not all connect again at once. `random` is any
-  // 64-bit random number.
-  [[nodiscard]] bool should_close(Time now, uint64_t random) const;
+  // The share (of kAll) of the responses sent at `now` that end their connection. Gradual: it grows
+  // evenly from none to all over the drain, so that clients do not all connect again at once.
+  [[nodiscard]] uint64_t close_share(Time now) const;
   [[nodiscard]] bool over(Time now) const { return now - start >= length; }
 };
 
@@ -32,26 +34,30 @@ std::string_view state_name(State state);
 
 class Lifecycle {
  public:
-  // kDraining while draining or while health checks are failed by hand, as Envoy's admin says it.
-  [[nodiscard]] State shown() const;
-  [[nodiscard]] bool draining() const { return draining_.load(std::memory_order_relaxed); }
-  // What health-check filters answer by.
-  [[nodiscard]] bool failing_health_checks() const {
-    return failed_.load(std::memory_order_relaxed) || draining();
-  }
+  explicit Lifecycle(proxy::ProcessState& process) : process_(process) {}
 
-  void set_initializing() { phase_.store(State::kInitializing, std::memory_order_relaxed); }
-  void set_live() { phase_.store(State::kLive, std::memory_order_relaxed); }
-  void fail_health_checks(bool fail) { failed_.store(fail, std::memory_order_relaxed); }
-  // False if a drain is under way already; the first one's schedule holds.
+  // kDraining while health checks are failed by hand or the process is about to end. Draining the
+  // listeners alone does not show, as in Envoy.
+  [[nodiscard]] State shown() const;
+  void set_initializing() { phase_ = State::kInitializing; }
+  void set_live() { phase_ = State::kLive; }
+  void fail_health_checks(bool fail, Time now);
+
+  // Connections are closed by and by. False if they are being drained already.
   bool begin_drain(const DrainSchedule& schedule);
+  // The process ends when its streams have: every response closes its connection.
+  void begin_shutdown(const DrainSchedule& schedule);
+  [[nodiscard]] bool shutting_down() const { return shutting_down_; }
   [[nodiscard]] const std::optional<DrainSchedule>& drain() const { return drain_; }
+  // Tells the workers the share for this moment; called every second or so of a drain.
+  void update(Time now);
 
  private:
-  std::atomic<State> phase_{State::kPreInitializing};
-  std::atomic<bool> failed_{false};
-  std::atomic<bool> draining_{false};
-  std::optional<DrainSchedule> drain_;  // control thread only
+  proxy::ProcessState& process_;
+  State phase_ = State::kPreInitializing;
+  bool failed_ = false;
+  bool shutting_down_ = false;
+  std::optional<DrainSchedule> drain_;
 };
 
 }  // namespace pillion::server

@@ -2,75 +2,93 @@
 
 #include <gtest/gtest.h>
 
-#include "sidecar/base/hash.h"
-
 namespace pillion::server {
 namespace {
 
 using std::chrono::seconds;
+using Strategy = Options::DrainStrategy;
 
 constexpr Time kStart = Time{} + std::chrono::hours(5);
+constexpr uint64_t kAll = DrainSchedule::kAll;
 
-DrainSchedule schedule(Options::DrainStrategy strategy) {
-  return {kStart, seconds(600), strategy};
+class LifecycleTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] uint64_t share() const { return process_.drain_close_share.load(); }
+  proxy::ProcessState process_;
+  Lifecycle life_{process_};
+  DrainSchedule gradual_{kStart, seconds(600), Strategy::kGradual};
+};
+
+TEST(DrainSchedule, GradualShareIsThatOfTheTimeThatHasPassed) {
+  DrainSchedule drain{kStart, seconds(600), Strategy::kGradual};
+  EXPECT_EQ(drain.close_share(kStart), 0u);
+  EXPECT_EQ(drain.close_share(kStart + seconds(150)), kAll / 4);
+  EXPECT_EQ(drain.close_share(kStart + seconds(450)), kAll / 4 * 3);
+  EXPECT_EQ(drain.close_share(kStart + seconds(600)), kAll);
+  EXPECT_EQ(drain.close_share(kStart + seconds(9999)), kAll);
 }
 
-TEST(DrainSchedule, GradualCloseIsAsLikelyAsTheShareOfTimeThatHasPassed) {
-  auto drain = schedule(Options::DrainStrategy::kGradual);
-  for (int percent : {0, 10, 50, 90, 100}) {
-    Time now = kStart + seconds(6 * percent);
-    int closed = 0;
-    for (uint64_t i = 0; i < 100000; ++i)
-      if (drain.should_close(now, mix(i + 1))) ++closed;
-    EXPECT_NEAR(closed, 1000 * percent, 500) << percent << " % of the drain time";
-  }
+TEST(DrainSchedule, ImmediateClosesAllFromTheStart) {
+  DrainSchedule drain{kStart, seconds(600), Strategy::kImmediate};
+  EXPECT_EQ(drain.close_share(kStart), kAll);
 }
 
-TEST(DrainSchedule, ImmediateClosesFromTheStart) {
-  EXPECT_TRUE(schedule(Options::DrainStrategy::kImmediate).should_close(kStart, UINT64_MAX));
-}
-
-TEST(DrainSchedule, NothingOutlivesTheDrainTime) {
-  auto drain = schedule(Options::DrainStrategy::kGradual);
+TEST(DrainSchedule, EndsWhenItsTimeIsOver) {
+  DrainSchedule drain{kStart, seconds(600), Strategy::kGradual};
   EXPECT_FALSE(drain.over(kStart + seconds(599)));
   EXPECT_TRUE(drain.over(kStart + seconds(600)));
-  EXPECT_TRUE(drain.should_close(kStart + seconds(601), UINT64_MAX));
+  DrainSchedule none{kStart, seconds(0), Strategy::kGradual};
+  EXPECT_EQ(none.close_share(kStart), kAll);
 }
 
-TEST(DrainSchedule, ZeroDrainTimeClosesAtOnce) {
-  DrainSchedule drain{kStart, seconds(0), Options::DrainStrategy::kGradual};
-  EXPECT_TRUE(drain.should_close(kStart, UINT64_MAX));
+TEST_F(LifecycleTest, StartsUnreadyAndBecomesLive) {
+  EXPECT_EQ(state_name(life_.shown()), "PRE_INITIALIZING");
+  life_.set_initializing();
+  EXPECT_EQ(state_name(life_.shown()), "INITIALIZING");
+  life_.set_live();
+  EXPECT_EQ(state_name(life_.shown()), "LIVE");
+  EXPECT_EQ(share(), 0u);
 }
 
-TEST(Lifecycle, StartsUnreadyAndBecomesLive) {
-  Lifecycle life;
-  EXPECT_EQ(state_name(life.shown()), "PRE_INITIALIZING");
-  life.set_initializing();
-  EXPECT_EQ(state_name(life.shown()), "INITIALIZING");
-  life.set_live();
-  EXPECT_EQ(state_name(life.shown()), "LIVE");
-  EXPECT_FALSE(life.failing_health_checks());
+TEST_F(LifecycleTest, FailedHealthChecksDrainConnectionsUntilTheyAreMended) {
+  life_.set_live();
+  life_.fail_health_checks(true, kStart);
+  EXPECT_EQ(life_.shown(), State::kDraining);
+  EXPECT_TRUE(process_.health_check_failed.load());
+  EXPECT_FALSE(process_.draining.load());
+  EXPECT_EQ(share(), kAll);
+  life_.fail_health_checks(false, kStart);
+  EXPECT_EQ(life_.shown(), State::kLive);
+  EXPECT_FALSE(process_.health_check_failed.load());
+  EXPECT_EQ(share(), 0u);
 }
 
-TEST(Lifecycle, FailedHealthChecksShowAsDrainingUntilTheyAreMended) {
-  Lifecycle life;
-  life.set_live();
-  life.fail_health_checks(true);
-  EXPECT_EQ(life.shown(), State::kDraining);
-  EXPECT_TRUE(life.failing_health_checks());
-  EXPECT_FALSE(life.draining());
-  life.fail_health_checks(false);
-  EXPECT_EQ(life.shown(), State::kLive);
+TEST_F(LifecycleTest, DrainOfListenersTellsWorkersTheShareAndDoesNotShow) {
+  life_.set_live();
+  EXPECT_TRUE(life_.begin_drain(gradual_));
+  life_.update(kStart + seconds(300));
+  EXPECT_EQ(share(), kAll / 2);
+  EXPECT_EQ(life_.shown(), State::kLive);
+  EXPECT_FALSE(process_.draining.load());
 }
 
-TEST(Lifecycle, SecondDrainDoesNotMoveTheFirst) {
-  Lifecycle life;
-  life.set_live();
-  EXPECT_TRUE(life.begin_drain(schedule(Options::DrainStrategy::kGradual)));
-  EXPECT_FALSE(life.begin_drain(schedule(Options::DrainStrategy::kImmediate)));
-  EXPECT_EQ(life.drain()->strategy, Options::DrainStrategy::kGradual);
-  EXPECT_TRUE(life.draining());
-  EXPECT_EQ(life.shown(), State::kDraining);
+TEST_F(LifecycleTest, SecondDrainDoesNotMoveTheFirst) {
+  EXPECT_TRUE(life_.begin_drain(gradual_));
+  EXPECT_FALSE(life_.begin_drain({kStart + seconds(60), seconds(600), Strategy::kImmediate}));
+  EXPECT_EQ(life_.drain()->start, kStart);
+  EXPECT_EQ(life_.drain()->strategy, Strategy::kGradual);
+}
+
+TEST_F(LifecycleTest, ShutdownReplacesADrainAndClosesEveryConnection) {
+  life_.set_live();
+  EXPECT_TRUE(life_.begin_drain(gradual_));
+  life_.begin_shutdown({kStart + seconds(60), seconds(600), Strategy::kGradual});
+  EXPECT_EQ(life_.shown(), State::kDraining);
+  EXPECT_TRUE(life_.shutting_down());
+  EXPECT_TRUE(process_.draining.load());
+  EXPECT_EQ(share(), kAll);
+  EXPECT_FALSE(life_.drain()->over(kStart + seconds(600)));
+  EXPECT_TRUE(life_.drain()->over(kStart + seconds(660)));
 }
 
 }  // namespace
