@@ -39,6 +39,23 @@ void spread_by_size(std::span<const PriorityHealth> priorities, std::vector<Prio
   first->healthy += left;
 }
 
+// A very low overprovisioning factor can round every availability down to 0. Where nothing is able
+// at all and panic is off, the picks find nothing at the first priority.
+void give_all_to_first_able(std::span<const PriorityHealth> priorities,
+                            std::vector<PriorityLoad>& loads) {
+  for (std::size_t i = 0; i < priorities.size(); ++i) {
+    if (priorities[i].healthy == 0) continue;
+    loads[i].healthy = 100;
+    return;
+  }
+  for (std::size_t i = 0; i < priorities.size(); ++i) {
+    if (priorities[i].degraded == 0) continue;
+    loads[i].degraded = 100;
+    return;
+  }
+  loads[0].healthy = 100;
+}
+
 }  // namespace
 
 std::vector<PriorityLoad> spread_load(std::span<const PriorityHealth> priorities,
@@ -76,16 +93,15 @@ std::vector<PriorityLoad> spread_load(std::span<const PriorityHealth> priorities
   }
 
   auto threshold = static_cast<uint32_t>(std::clamp(panic_threshold_percent, 0.0, 100.0));
-  if (threshold == 0 && available == 0) {
-    loads[0].healthy = 100;  // picks find nothing there
-    return loads;
-  }
   bool all = true;
   for (std::size_t i = 0; i < loads.size(); ++i) {
     loads[i].panic = available < 100 && below_threshold(priorities[i], threshold);
     all = all && loads[i].panic;
   }
-  if (all) spread_by_size(priorities, loads);
+  if (all)
+    spread_by_size(priorities, loads);
+  else if (available == 0)
+    give_all_to_first_able(priorities, loads);
   return loads;
 }
 
