@@ -140,6 +140,23 @@ TEST(PrometheusPage, WritesEachFamilyOnceAndItsSeriesTogether) {
   EXPECT_EQ(series, 3U * (3 + 6 + 3 + 22) + (3 + 6 + 3));
 }
 
+#define PILLION_CLASH_STATS(CELL, NAMED)      \
+  NAMED(Counter, dotted, "a.b", "A counter.") \
+  NAMED(Gauge, underscored, "a_b", "A gauge.")
+PILLION_STATS(ClashStats, PILLION_CLASH_STATS)
+
+// A family of two types is a page that no reader takes; losing one series is the lesser harm.
+TEST(PrometheusPage, KeepsTheFirstTypeOfAFamilyWhenTwoCellsClash) {
+  Registry registry;
+  PerWorker<ClashStats> stats(registry, {{"server"}});
+  stats.here().dotted.add(1);
+  stats.here().underscored.set(2);
+  EXPECT_EQ(page_of(registry),
+            "# HELP envoy_server_a_b A counter.\n"
+            "# TYPE envoy_server_a_b counter\n"
+            "envoy_server_a_b 1\n");
+}
+
 TEST(PrometheusPage, FiltersByDottedNameAndUse) {
   Registry registry;
   PerWorker<SampleStats> stats(registry, sample_scope("a"));
