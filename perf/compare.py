@@ -1,0 +1,173 @@
+"""perf/compare: runs the peers side by side and prints the tables, with ratios, as Markdown.
+
+The proxy has core 0 for itself; the load generator and the origin share core 1. CPU a request is
+(utime + stime of all the proxy's processes) / requests: on a shared machine it holds within a few
+percent where throughput does not.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+
+import measure
+from peers import ALL, LABELS, Origin, Peer, compile_tools, program
+
+CASES = ("http1", "two-workers", "memory", "many", "stream")
+
+
+def say(text):
+    print("   " + text, file=sys.stderr, flush=True)
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="perf/compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", default=",".join(CASES), help="some of " + ",".join(CASES))
+    parser.add_argument("--peers", default=",".join(ALL), help="some of " + ",".join(ALL))
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved windows of load for each peer")
+    parser.add_argument("--seconds", type=int, default=3, help="length of one window")
+    parser.add_argument("--connections", type=int, default=10000, help="idle keep-alive connections held")
+    parser.add_argument("--clusters", type=int, default=10000, help="clusters and virtual hosts in one file")
+    parser.add_argument("--body-gb", type=float, default=10, help="size of the streamed body")
+    return parser.parse_args()
+
+
+def table(head, rows):
+    widths = [max(len(str(row[i])) for row in [head] + rows) for i in range(len(head))]
+
+    def line(cells):
+        return "| " + " | ".join(str(cell).ljust(width) for cell, width in zip(cells, widths)) + " |"
+
+    print(line(head))
+    print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    for row in rows:
+        print(line(row))
+    print(flush=True)
+
+
+class Run:
+    """One run: the origin, the folder of configs, and which peers take part."""
+
+    def __init__(self, chosen):
+        self.options = chosen
+        self.names = []
+        for name in chosen.peers.split(","):
+            if name not in ALL:
+                sys.exit("perf/compare: no peer %r" % name)
+            if program(name):
+                self.names.append(name)
+            else:
+                say("%s is left out: its program is not there" % LABELS[name])
+        self.folder = tempfile.mkdtemp(prefix="pillion-perf-")
+        self.origin = Origin("1")
+
+    def start(self, names, **fields):
+        peers = []
+        for name in names:
+            try:
+                peers.append(Peer(name, self.origin.port, self.folder, **fields))
+            except RuntimeError:
+                for peer in peers:
+                    peer.stop()
+                raise
+        return peers
+
+    def load_table(self, title, names, **fields):
+        peers = self.start(names, **fields)
+        try:
+            result = measure.rounds(peers, self.options.rounds, self.options.seconds, say)
+        finally:
+            for peer in peers:
+                peer.stop()
+        print("### " + title + "\n")
+        floor = result["relay"]["us"] if "relay" in result else None
+        rows = []
+        for name in names:
+            seen = result[name]
+            rows.append([
+                LABELS[name], "%.1f" % seen["us"], "%.2f" % (seen["us"] / floor) if floor else "-", "%.1f" % seen["spread"],
+                "%.0f" % seen["rate"], seen["p50"], seen["p99"],
+            ])
+        table(["proxy", "CPU us/request", "x relay", "spread", "requests/s", "p50", "p99"], rows)
+
+    def http1(self):
+        self.load_table("HTTP/1.1, 64 keep-alive connections, 64 B body, one worker", self.names)
+
+    def two_workers(self):
+        names = [name for name in self.names if name != "relay"]
+        self.load_table("The same with two workers, on both cores", names, workers=2, cores="0,1")
+
+    def memory(self):
+        rows = []
+        for name in [name for name in self.names if name != "relay"]:
+            say("%s: %d idle connections" % (name, self.options.connections))
+            peer = self.start([name])[0]
+            try:
+                seen = measure.connection_memory(peer, self.options.connections)
+            finally:
+                peer.stop()
+            rows.append([LABELS[name], "%.1f" % (seen["idle_kb"] / 1024), "%.2f" % (seen["bytes"] / 1024)])
+        print("### Memory: idle, and for each of %d idle keep-alive connections\n" % self.options.connections)
+        table(["proxy", "idle MB", "KB a connection"], rows)
+
+    def many(self):
+        rows = []
+        for name in [name for name in self.names if name in ("envoy", "pillion")]:
+            say("%s: %d clusters and virtual hosts" % (name, self.options.clusters))
+            seen = measure.many(name, self.origin.port, self.folder, self.options.clusters)
+            rows.append([LABELS[name], "%.2f" % seen["seconds"], "%.0f" % (seen["kb"] / 1024), "%.1f" % seen["scrape_ms"],
+                         "%.2f" % (seen["scrape_bytes"] / 1e6)])
+        print("### %d clusters and virtual hosts in one YAML file, 20 of them used\n" % self.options.clusters)
+        table(["proxy", "seconds to serve", "resident MB", "scrape ms", "scrape MB"], rows)
+
+    def stream(self):
+        rows = []
+        size = int(self.options.body_gb * 1e9)
+        for name in [name for name in self.names if name in ("envoy", "pillion")]:
+            say("%s: a body of %.1f GB" % (name, self.options.body_gb))
+            peer = self.start([name])[0]
+            try:
+                seen = measure.stream_memory(peer, size)
+            finally:
+                peer.stop()
+            rows.append([LABELS[name], "%.1f" % (seen["before_kb"] / 1024), "%.1f" % (seen["worst_kb"] / 1024),
+                         "%.2f" % (size / 1e9 / seen["seconds"])])
+        print("### A body of %.1f GB streamed through\n" % self.options.body_gb)
+        table(["proxy", "MB before", "MB at most", "GB/s"], rows)
+
+
+def raise_file_limit(wanted=65536):
+    """Ten thousand connections are twice as many descriptors in a proxy; only root may pass the hard limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def main():
+    chosen = options()
+    cases = chosen.cases.split(",")
+    for case in cases:
+        if case not in CASES:
+            sys.exit("perf/compare: no case %r, there are %s" % (case, ", ".join(CASES)))
+    if (os.cpu_count() or 1) < 2:
+        sys.exit("perf/compare: two cores are needed, one for the proxy and one for the load")
+    raise_file_limit()
+    compile_tools()
+    run = Run(chosen)
+    print("%d cores, Linux %s\n" % (os.cpu_count(), platform.release()), flush=True)
+    try:
+        for case in cases:
+            say(case)
+            getattr(run, case.replace("-", "_"))()
+    finally:
+        run.origin.stop()
+        shutil.rmtree(run.folder)
+
+
+if __name__ == "__main__":
+    main()
