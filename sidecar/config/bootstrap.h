@@ -41,8 +41,9 @@ struct Bootstrap {
   std::map<std::string, std::string, std::less<>> runtime;  // merged static layers, as text
   std::chrono::milliseconds stats_flush_interval{5000};
   std::vector<HistogramBuckets> histogram_buckets;
-  // The admin's /config_dump: the bootstrap message as Envoy's JSON. Empty when dumps are off.
-  std::string as_json;
+  // The whole bootstrap message in a packed form, for xds::dump_json (the admin's /config_dump): a
+  // tenth of the heap that the message or its JSON would take.
+  std::string packed;
 };
 
 }  // namespace pillion::config

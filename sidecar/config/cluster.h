@@ -97,6 +97,7 @@ struct UpstreamHttp {
   uint32_t max_headers_count = 100;
   uint32_t max_response_headers_kb = 80;
   bool proper_case_headers = false;
+  bool enable_trailers = false;  // Http1ProtocolOptions.enable_trailers
 };
 
 struct Cluster {

@@ -89,6 +89,7 @@ struct HttpConnectionManager {
 
   bool accept_http_10 = false;
   std::string default_host_for_http_10;
+  bool proxy_100_continue = false;
   bool allow_absolute_url = true;
   bool proper_case_headers = false;
   bool enable_trailers = false;
@@ -124,6 +125,11 @@ struct FilterChainMatch {
   SourceType source_type = SourceType::kAny;
   std::vector<CidrRange> source_prefix_ranges;
   std::vector<uint16_t> source_ports;
+  // Nothing is asked: every connection matches.
+  [[nodiscard]] bool empty() const {
+    return !destination_port && prefix_ranges.empty() && direct_source_ranges.empty() &&
+           source_type == SourceType::kAny && source_prefix_ranges.empty() && source_ports.empty();
+  }
 };
 
 struct FilterChain {
@@ -154,6 +160,9 @@ struct Listener {
   Millis listener_filters_timeout{15000};
   uint32_t tcp_fast_open_queue = 0;
   enum class DrainType : uint8_t { kDefault, kModifyOnly } drain_type = DrainType::kDefault;
+  // As declared; nothing is inferred from it.
+  enum class Direction : uint8_t { kUnspecified, kInbound, kOutbound };
+  Direction direction = Direction::kUnspecified;
 };
 
 }  // namespace pillion::config
