@@ -33,7 +33,7 @@ _MAY_INCLUDE = {
 }
 MAY_INCLUDE = {f"sidecar/{k}": {f"sidecar/{v}" for v in may} for k, may in _MAY_INCLUDE.items()}
 MAY_INCLUDE["filters"] = {f"sidecar/{v}" for v in
-                          ("filter", "format", "http", "config", "metrics", "base")} | {"xds"}
+                                    ("filter", "format", "http", "config", "metrics", "base")} | {"xds"}
 MAY_INCLUDE["xds"] = {f"sidecar/{v}" for v in
                       ("io", "net", "tls", "http", "config", "base", "filter", "format")}
 
@@ -62,7 +62,7 @@ SKIPPED = {".git", "build", "__pycache__", ".pytest_cache"}
 
 UNFINISHED = re.compile(
     r"\b(TODO|FIXME|XXX|HACK)\b|DISABLED_|GTEST_SKIP|pytest\.mark\.(skip|xfail)\b"
-    r"|\b([Ff]or now|[Nn]ot implemented yet|[Uu]nimplemented|[Pp]laceholder)\b")
+    r"|\b([Ff]or now|[Nn]ot implemented yet|[Pp]laceholder)\b")
 MACHINE = re.compile(r"(^|[^A-Za-z0-9_.])/(work|root)/[a-z]")
 REGISTRY = re.compile(
     r"\b(pypi|pythonhosted|crates|npmjs|yarnpkg|maven|debian|golang)[a-z.]*\.(org|io|com|dev)\b")
