@@ -51,9 +51,8 @@ Address Address::from_sockaddr(const sockaddr* address, socklen_t size) {
   } else if (address->sa_family == AF_UNIX) {
     out.ip_.sa.sa_family = AF_UNIX;
     const auto* un = reinterpret_cast<const sockaddr_un*>(address);
-    std::size_t length = size > offsetof(sockaddr_un, sun_path)
-                             ? size - offsetof(sockaddr_un, sun_path)
-                             : 0;
+    std::size_t length =
+        size > offsetof(sockaddr_un, sun_path) ? size - offsetof(sockaddr_un, sun_path) : 0;
     if (length > 0 && un->sun_path[0] == '\0') {
       out.path_ = "@" + std::string(un->sun_path + 1, length - 1);
     } else {

@@ -1,7 +1,8 @@
 #pragma once
 // A bump allocator for one stream: everything a request needs until it ends, freed at once. Blocks
-// come from a per-worker BlockPool, so that a busy worker allocates nothing per request. Single thread.
-// Destructors are not run: only trivially destructible things, or things destroyed by hand, live here.
+// come from a per-worker BlockPool, so that a busy worker allocates nothing per request. Single
+// thread. Destructors are not run: only trivially destructible things, or things destroyed by hand,
+// live here.
 
 #include <cstddef>
 #include <cstdint>

@@ -22,8 +22,8 @@ thread_local FreeBlocks free_blocks;
 }  // namespace
 
 Buffer::Block* Buffer::make_block() {
-  void* memory = free_blocks.count > 0 ? free_blocks.blocks[--free_blocks.count]
-                                       : ::operator new(kBlockSize);
+  void* memory =
+      free_blocks.count > 0 ? free_blocks.blocks[--free_blocks.count] : ::operator new(kBlockSize);
   return new (memory) Block{nullptr, 0, 0};
 }
 
@@ -126,7 +126,8 @@ void Buffer::clear() {
 
 std::string Buffer::to_string() const {
   std::string out;
-  for (Block* b = head_; b != nullptr; b = b->next) out.append(b->data() + b->begin, b->end - b->begin);
+  for (Block* b = head_; b != nullptr; b = b->next)
+    out.append(b->data() + b->begin, b->end - b->begin);
   return out;
 }
 

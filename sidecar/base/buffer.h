@@ -1,6 +1,6 @@
 #pragma once
-// Bytes in order, in a chain of fixed blocks: output waiting for a socket, body waiting for its next hop.
-// Holds no memory when empty. Blocks are recycled per thread. Single thread.
+// Bytes in order, in a chain of fixed blocks: output waiting for a socket, body waiting for its
+// next hop. Holds no memory when empty. Blocks are recycled per thread. Single thread.
 
 #include <sys/uio.h>
 
@@ -28,7 +28,8 @@ class Buffer {
   void append(std::string_view bytes);
   // Moves all of `other` to the end, without copying.
   void append(Buffer&& other);
-  // Room for at least `size` contiguous bytes (at most kMaxReserve) at the end; commit() what was written.
+  // Room for at least `size` contiguous bytes (at most kMaxReserve) at the end; commit() what was
+  // written.
   static constexpr std::size_t kMaxReserve = kBlockSize - 64;
   char* reserve(std::size_t size);
   void commit(std::size_t size) {
@@ -39,8 +40,9 @@ class Buffer {
   std::size_t peek(iovec* to, std::size_t count) const;
   // The first contiguous piece; empty only if the buffer is.
   [[nodiscard]] std::string_view front() const {
-    return head_ == nullptr ? std::string_view{}
-                            : std::string_view(head_->data() + head_->begin, head_->end - head_->begin);
+    return head_ == nullptr
+               ? std::string_view{}
+               : std::string_view(head_->data() + head_->begin, head_->end - head_->begin);
   }
   void drain(std::size_t size);
   void clear();

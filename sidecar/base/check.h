@@ -6,8 +6,8 @@ namespace pillion {
 [[noreturn]] void check_failed(const char* file, int line, const char* condition);
 }  // namespace pillion
 
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) [[unlikely]]                                        \
-      ::pillion::check_failed(__FILE__, __LINE__, #condition);            \
+#define CHECK(condition)                                       \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::pillion::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)

@@ -79,7 +79,9 @@ class [[nodiscard]] Result {
   std::variant<T, E> state_;
 };
 
-inline Unexpected<Error> fail(Error error) { return Unexpected<Error>(error); }
+inline Unexpected<Error> fail(Error error) {
+  return Unexpected<Error>(error);
+}
 inline Unexpected<Problem> problem(std::string message) {
   return Unexpected<Problem>(Problem{std::move(message)});
 }
@@ -90,8 +92,8 @@ inline Unexpected<Problem> problem(std::string message) {
 // else binds the value: TRY(auto head, parse(buffer));
 #define PILLION_JOIN2(a, b) a##b
 #define PILLION_JOIN(a, b) PILLION_JOIN2(a, b)
-#define TRY(declaration, expression)                                      \
-  auto PILLION_JOIN(try_, __LINE__) = (expression);                       \
-  if (!PILLION_JOIN(try_, __LINE__))                                      \
+#define TRY(declaration, expression)                                               \
+  auto PILLION_JOIN(try_, __LINE__) = (expression);                                \
+  if (!PILLION_JOIN(try_, __LINE__))                                               \
     return ::pillion::Unexpected(std::move(PILLION_JOIN(try_, __LINE__).error())); \
   declaration = *std::move(PILLION_JOIN(try_, __LINE__))

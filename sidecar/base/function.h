@@ -53,15 +53,14 @@ class Function<R(Args...)> {
 
  private:
   template <class C>
-  static constexpr Ops kInlineOps = {
-      [](void* s, Args&&... args) -> R {
-        return (*static_cast<C*>(s))(std::forward<Args>(args)...);
-      },
-      [](void* from, void* to) {
-        new (to) C(std::move(*static_cast<C*>(from)));
-        static_cast<C*>(from)->~C();
-      },
-      [](void* s) { static_cast<C*>(s)->~C(); }};
+  static constexpr Ops kInlineOps = {[](void* s, Args&&... args) -> R {
+                                       return (*static_cast<C*>(s))(std::forward<Args>(args)...);
+                                     },
+                                     [](void* from, void* to) {
+                                       new (to) C(std::move(*static_cast<C*>(from)));
+                                       static_cast<C*>(from)->~C();
+                                     },
+                                     [](void* s) { static_cast<C*>(s)->~C(); }};
   template <class C>
   static constexpr Ops kHeapOps = {
       [](void* s, Args&&... args) -> R {

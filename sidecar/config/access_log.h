@@ -33,10 +33,10 @@ struct LogFilter {
   uint32_t number = 0;
   Fraction fraction;
   HeaderMatcher header;
-  std::vector<std::string> flags;       // empty: any flag
+  std::vector<std::string> flags;  // empty: any flag
   std::vector<uint32_t> grpc_statuses;
-  bool exclude = false;                 // kGrpcStatus
-  std::vector<LogFilter> parts;         // kAnd, kOr
+  bool exclude = false;          // kGrpcStatus
+  std::vector<LogFilter> parts;  // kAnd, kOr
 };
 
 struct AccessLog {

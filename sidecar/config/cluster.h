@@ -22,7 +22,12 @@ struct Endpoint {
   uint16_t port = 0;
   std::string hostname;  // Endpoint.hostname, for auto_host_rewrite and %UPSTREAM_HOST_NAME%
   uint32_t weight = 1;
-  enum class Health : uint8_t { kHealthy, kDegraded, kUnhealthy, kDraining } health = Health::kHealthy;
+  enum class Health : uint8_t {
+    kHealthy,
+    kDegraded,
+    kUnhealthy,
+    kDraining
+  } health = Health::kHealthy;
   std::unique_ptr<Metadata> metadata;
 };
 
@@ -91,7 +96,7 @@ struct TcpKeepalive {
 
 // envoy.config.core.v3.HttpProtocolOptions and Http1ProtocolOptions towards the upstream.
 struct UpstreamHttp {
-  std::chrono::milliseconds idle_timeout{3600 * 1000};  // 0: none
+  std::chrono::milliseconds idle_timeout{3600 * 1000};   // 0: none
   std::chrono::milliseconds max_connection_duration{0};  // 0: none
   uint32_t max_requests_per_connection = 0;              // 0: unlimited
   uint32_t max_headers_count = 100;

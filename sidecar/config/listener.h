@@ -109,7 +109,7 @@ struct HttpConnectionManager {
   enum class StripPort : uint8_t { kKeep, kMatching, kAny } strip_port = StripPort::kKeep;
   bool strip_trailing_host_dot = false;
 
-  bool suppress_envoy_headers = false;     // router filter
+  bool suppress_envoy_headers = false;       // router filter
   bool respect_expected_rq_timeout = false;  // router filter
   bool append_x_forwarded_port = false;
   bool append_local_overload = false;
@@ -154,8 +154,8 @@ struct Listener {
   std::optional<FilterChain> default_chain;
   std::vector<AccessLog> access_logs;
   std::unique_ptr<TcpKeepalive> keepalive;
-  uint32_t max_connections = 0;            // 0: unlimited (connection limit per listener)
-  uint32_t max_accepts_per_event = 0;      // max_connections_to_accept_per_socket_event; 0: any
+  uint32_t max_connections = 0;        // 0: unlimited (connection limit per listener)
+  uint32_t max_accepts_per_event = 0;  // max_connections_to_accept_per_socket_event; 0: any
   bool ignore_global_conn_limit = false;
   Millis listener_filters_timeout{15000};
   uint32_t tcp_fast_open_queue = 0;

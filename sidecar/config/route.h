@@ -84,8 +84,8 @@ struct RetryPolicy {
   std::vector<uint32_t> retriable_status_codes;
   std::vector<HeaderMatcher> retriable_headers;
   std::vector<HeaderMatcher> retriable_request_headers;
-  bool avoid_previous_hosts = false;          // retry_host_predicate previous_hosts
-  uint32_t host_selection_attempts = 1;       // host_selection_retry_max_attempts
+  bool avoid_previous_hosts = false;     // retry_host_predicate previous_hosts
+  uint32_t host_selection_attempts = 1;  // host_selection_retry_max_attempts
 };
 
 struct WeightedCluster {
@@ -130,7 +130,7 @@ struct RedirectAction {
   std::string scheme;
   std::string host;
   uint32_t port = 0;
-  std::string path;           // at most one of path, prefix and regex rewrite is set
+  std::string path;  // at most one of path, prefix and regex rewrite is set
   std::string prefix_rewrite;
   std::unique_ptr<RegexRewrite> regex_rewrite;
   bool strip_query = false;

@@ -1,6 +1,7 @@
 #pragma once
-// The sans-IO face of a protocol on one connection: bytes in, events out; messages in, bytes out. A codec knows
-// no socket and no loop. HTTP/1 has one stream at a time, always with id 0. Single thread.
+// The sans-IO face of a protocol on one connection: bytes in, events out; messages in, bytes out. A
+// codec knows no socket and no loop. HTTP/1 has one stream at a time, always with id 0. Single
+// thread.
 
 #include <cstdint>
 #include <string_view>
@@ -13,8 +14,8 @@ namespace pillion::http {
 
 using StreamId = uint32_t;
 
-// What a codec tells its owner while it is fed. A callee may send messages through the codec, but must neither feed
-// nor destroy it. Heads and trailers live in the arena of on_message_begin.
+// What a codec tells its owner while it is fed. A callee may send messages through the codec, but
+// must neither feed nor destroy it. Heads and trailers live in the arena of on_message_begin.
 class CodecEvents {
  public:
   // A message begins (its first byte has been seen); the arena must live until the stream ends.

@@ -196,16 +196,16 @@ void Headers::add(std::string_view name, std::string_view value) {
 
 void Headers::set(HeaderId id, std::string_view value) {
   CHECK(id != HeaderId::kOther);
-  replace(id, header_name(id), arena_->copy(value));
+  set_view(id, header_name(id), arena_->copy(value));
 }
 
 void Headers::set(std::string_view lower_name, std::string_view value) {
   HeaderId id = header_id(lower_name);
   std::string_view kept = id != HeaderId::kOther ? header_name(id) : arena_->copy(lower_name);
-  replace(id, kept, arena_->copy(value));
+  set_view(id, kept, arena_->copy(value));
 }
 
-void Headers::replace(HeaderId id, std::string_view lower_name, std::string_view value) {
+void Headers::set_view(HeaderId id, std::string_view lower_name, std::string_view value) {
   std::size_t first = index_of(id, lower_name);
   if (first == size_) {
     add_view(id, lower_name, value);
@@ -302,7 +302,7 @@ void Headers::join_repeated(bool request) {
   if (repeated == 0) return;
   for (unsigned i = 1; i < kNames; ++i) {
     auto id = static_cast<HeaderId>(i);
-    if ((repeated & bit(id)) != 0) replace(id, header_name(id), *joined(header_name(id)));
+    if ((repeated & bit(id)) != 0) set_view(id, header_name(id), *joined(header_name(id)));
   }
 }
 

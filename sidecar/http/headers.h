@@ -120,6 +120,8 @@ class Headers {
   // Removes all of that name and adds one in its first place.
   void set(HeaderId id, std::string_view value);
   void set(std::string_view lower_name, std::string_view value);
+  // The same without copying either.
+  void set_view(HeaderId id, std::string_view lower_name, std::string_view value);
   // The number removed.
   std::size_t remove(HeaderId id);
   std::size_t remove(std::string_view lower_name);
@@ -165,7 +167,6 @@ class Headers {
 
  private:
   void grow();
-  void replace(HeaderId id, std::string_view lower_name, std::string_view value);
   [[nodiscard]] std::size_t index_of(HeaderId id, std::string_view lower_name) const;
 
   Arena* arena_;

@@ -272,7 +272,8 @@ int Http1Parser::finish_request() {
   head.version = p->http_minor == 0 ? Version::kHttp10 : Version::kHttp11;
   if (p->http_major != 1) return refuse(400, "http1.codec_error");
   bool host_given = head.authority.data() != nullptr;
-  if (host_given && !is_valid_authority(head.authority)) return refuse(400, "http1.invalid_authority");
+  if (host_given && !is_valid_authority(head.authority))
+    return refuse(400, "http1.invalid_authority");
   if (!host_given && head.version == Version::kHttp11 && head.method != Method::kConnect &&
       target_.text.find("://") == std::string_view::npos)
     return refuse(400, "missing_host_header");
@@ -300,7 +301,8 @@ int Http1Parser::finish_response() {
   if (chunked_ && content_length_)
     return refuse(502, "http1.content_length_and_chunked_not_allowed");
   bool interim = head.status < 200 && head.status != 101;
-  bool opens_tunnel = head.status == 101 || (expected_ == ExpectedBody::kTunnel && head.status < 300);
+  bool opens_tunnel =
+      head.status == 101 || (expected_ == ExpectedBody::kTunnel && head.status < 300);
   bool bodiless = expected_ == ExpectedBody::kNone || head.status == 204 || head.status == 304;
   bool end = !interim && !opens_tunnel &&
              (bodiless || (!chunked_ && content_length_ && *content_length_ == 0));
@@ -322,7 +324,8 @@ int Http1Parser::on_complete() {
   in_message_ = false;
   if (interim || tunnel_) return 0;
   if (role_ == Role::kClient && parser_->state.upgrade != 0 && response_->status == 101) return 0;
-  // The length of a body that ends with the connection, or a skipped one, is only known to llhttp here.
+  // The length of a body that ends with the connection, or a skipped one, is only known to llhttp
+  // here.
   keep_alive_ = keep_alive_ && llhttp_should_keep_alive(&parser_->state) != 0;
   paused_ = true;
   events_.on_message_end(0, in_trailers_ ? trailers_ : nullptr);
@@ -334,8 +337,9 @@ bool is_valid_authority(std::string_view authority) {
     struct Table {
       bool ok[256] = {};
     } t;
-    for (unsigned char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                            "-._~!$&'()*+,;=%:[]"))
+    for (unsigned char c :
+         std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                          "-._~!$&'()*+,;=%:[]"))
       t.ok[c] = true;
     return t;
   }();

@@ -1,7 +1,7 @@
 #pragma once
-// HTTP/1.x bytes to events (RFC 9112), for either role, on llhttp in its strict mode. Parses in place: what a read
-// buffer holds whole is copied once, into the stream's arena. Framing fields (transfer-encoding) stay here;
-// "host" becomes the authority. Owned by a codec; single thread.
+// HTTP/1.x bytes to events (RFC 9112), for either role, on llhttp in its strict mode. Parses in
+// place: what a read buffer holds whole is copied once, into the stream's arena. Framing fields
+// (transfer-encoding) stay here; "host" becomes the authority. Owned by a codec; single thread.
 
 #include <memory>
 #include <optional>
@@ -21,10 +21,11 @@ class Http1Parser {
   Http1Parser(Role role, CodecEvents& events, CodecLimits limits);
   ~Http1Parser();
 
-  // Parses as much as it may and returns how much was taken. Less than all was taken after a complete message
-  // (see paused()), or when a tunnel begins. On error see error().
+  // Parses as much as it may and returns how much was taken. Less than all was taken after a
+  // complete message (see paused()), or when a tunnel begins. On error see error().
   Result<std::size_t> feed(std::string_view bytes);
-  // The peer has closed its side: ends a body that is delimited by that. False if that cuts a message short.
+  // The peer has closed its side: ends a body that is delimited by that. False if that cuts a
+  // message short.
   bool finish();
   // A message is complete and the next must wait until resume().
   [[nodiscard]] bool paused() const { return paused_; }
@@ -51,8 +52,8 @@ class Http1Parser {
   friend struct Llhttp;
 
   int on_begin();
-  // A piece of text being read. It lies in the read buffer until a read ends inside or after it; then it is
-  // `kept`: in fragment_ while it is still open, in the arena once it is complete.
+  // A piece of text being read. It lies in the read buffer until a read ends inside or after it;
+  // then it is `kept`: in fragment_ while it is still open, in the arena once it is complete.
   struct Token {
     std::string_view text;
     bool kept = false;

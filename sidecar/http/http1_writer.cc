@@ -81,7 +81,8 @@ void write(Buffer& out, const std::string_view (&start)[N], const Headers& heade
 void write_head(Buffer& out, const RequestHead& head, const Http1Tail& tail) {
   std::string_view target = head.method == Method::kConnect ? head.authority : head.path;
   std::string_view host_name = tail.proper_case ? " HTTP/1.1\r\nHost: " : " HTTP/1.1\r\nhost: ";
-  write(out, {head.method_text, " ", target, host_name, head.authority, "\r\n"}, head.headers, tail);
+  write(out, {head.method_text, " ", target, host_name, head.authority, "\r\n"}, head.headers,
+        tail);
 }
 
 void write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail) {

@@ -1,6 +1,7 @@
 #pragma once
-// Messages to HTTP/1.1 bytes (RFC 9112), appended to a connection's output. Framing is the caller's decision; the
-// head must not hold transfer-encoding or connection fields of its own. Pure functions.
+// Messages to HTTP/1.1 bytes (RFC 9112), appended to a connection's output. Framing is the caller's
+// decision; the head must not hold transfer-encoding or connection fields of its own. Pure
+// functions.
 
 #include <cstdint>
 #include <string_view>
@@ -12,19 +13,20 @@ namespace pillion::http {
 
 // How a head ends: fields that depend on the connection and not on the message.
 struct Http1Tail {
-  bool chunked = false;               // transfer-encoding: chunked
-  bool close = false;                 // connection: close
-  bool keep_alive = false;            // connection: keep-alive, said to an HTTP/1.0 peer
-  bool content_length_zero = false;   // content-length: 0
-  std::string_view upgrade;           // connection: upgrade, upgrade: <this>
-  bool proper_case = false;           // Content-Type rather than content-type
+  bool chunked = false;              // transfer-encoding: chunked
+  bool close = false;                // connection: close
+  bool keep_alive = false;           // connection: keep-alive, said to an HTTP/1.0 peer
+  bool content_length_zero = false;  // content-length: 0
+  std::string_view upgrade;          // connection: upgrade, upgrade: <this>
+  bool proper_case = false;          // Content-Type rather than content-type
 };
 
 void write_head(Buffer& out, const RequestHead& head, const Http1Tail& tail);
 // `version` goes on the status line: HTTP/1.1 whatever the message came as.
 void write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail);
 void write_chunk(Buffer& out, std::string_view data);
-// The line before a chunk's data, for callers that write the data themselves; "\r\n" follows the data.
+// The line before a chunk's data, for callers that write the data themselves; "\r\n" follows the
+// data.
 void write_chunk_size(Buffer& out, std::size_t size);
 // The last chunk and the trailers, if any.
 void write_last_chunk(Buffer& out, const Headers* trailers);

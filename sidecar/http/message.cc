@@ -102,6 +102,12 @@ Field first_of(const Headers& headers, std::string_view lower_name) {
 
 }  // namespace
 
+bool RequestHead::is_grpc() const {
+  constexpr std::string_view kGrpc = "application/grpc";
+  std::string_view type = headers.value(HeaderId::kContentType);
+  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
+}
+
 Field RequestHead::field(std::string_view lower_name) const {
   if (is_pseudo(lower_name)) return pseudo_field(*this, lower_name);
   // RFC 9113 section 8.3.1: :authority stands for Host.

@@ -48,6 +48,9 @@ struct RequestHead {
     std::size_t at = path.find('?');
     return at == std::string_view::npos ? std::string_view{} : path.substr(at + 1);
   }
+  // Content-type application/grpc or application/grpc+something; application/grpc-web is another
+  // protocol.
+  [[nodiscard]] bool is_grpc() const;
   // A field by lower-case name, the pseudo-header fields (":path", ":method", ":authority",
   // ":scheme",
   // ":protocol") and "host" among them; several values joined with ",".

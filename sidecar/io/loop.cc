@@ -44,7 +44,8 @@ EventLoop::EventLoop(ManualClock* clock)
   Handles::adopt(*this, h.prepare);
   Handles::adopt(*this, h.check);
   Handles::adopt(*this, h.wake);
-  // Output made by timers and posted work leaves before the loop blocks, output made by reads right after them.
+  // Output made by timers and posted work leaves before the loop blocks, output made by reads right
+  // after them.
   uv_prepare_start(&h.prepare, [](uv_prepare_t* p) {
     EventLoop& loop = Handles::loop_of(p);
     loop.end_iteration();
@@ -59,8 +60,9 @@ EventLoop::EventLoop(ManualClock* clock)
 EventLoop::~EventLoop() {
   end_iteration();
   Handles& h = *handles_;
-  for (auto* handle : {reinterpret_cast<uv_handle_t*>(&h.async), reinterpret_cast<uv_handle_t*>(&h.prepare),
-                       reinterpret_cast<uv_handle_t*>(&h.check), reinterpret_cast<uv_handle_t*>(&h.wake)})
+  for (auto* handle :
+       {reinterpret_cast<uv_handle_t*>(&h.async), reinterpret_cast<uv_handle_t*>(&h.prepare),
+        reinterpret_cast<uv_handle_t*>(&h.check), reinterpret_cast<uv_handle_t*>(&h.wake)})
     uv_close(handle, nullptr);
   // Runs the close callbacks of these and of every descriptor watcher that was given up.
   uv_run(loop_.get(), UV_RUN_DEFAULT);
@@ -79,7 +81,9 @@ void EventLoop::run_once() {
   end_iteration();
 }
 
-void EventLoop::stop() { uv_stop(loop_.get()); }
+void EventLoop::stop() {
+  uv_stop(loop_.get());
+}
 
 void EventLoop::post(Function<void()> work) {
   {

@@ -1,7 +1,7 @@
 #pragma once
-// One thread's event loop over libuv: readiness of descriptors, timers, posted work, and what runs once at the
-// end of each iteration (flushing output, deleting what callbacks have finished with). Owned by a Worker or by
-// the control thread; only post() may be called from other threads.
+// One thread's event loop over libuv: readiness of descriptors, timers, posted work, and what runs
+// once at the end of each iteration (flushing output, deleting what callbacks have finished with).
+// Owned by a Worker or by the control thread; only post() may be called from other threads.
 
 #include <memory>
 #include <mutex>
@@ -54,7 +54,8 @@ class EventLoop {
   // One iteration that does not block (tests); fires timers due on a manual clock.
   void run_once();
   void stop();
-  // From any thread: runs `work` on the loop's thread, soon. Work posted after the loop has stopped is destroyed.
+  // From any thread: runs `work` on the loop's thread, soon. Work posted after the loop has stopped
+  // is destroyed.
   void post(Function<void()> work);
   void delete_later(std::unique_ptr<Disposable> object);
   // Adds `work` to the end of this iteration; once however often it is called.

@@ -1,6 +1,6 @@
 #pragma once
-// Watches one descriptor for readiness. Level-triggered; interest may be changed at any time. The descriptor is
-// not owned. Loop's thread only.
+// Watches one descriptor for readiness. Level-triggered; interest may be changed at any time. The
+// descriptor is not owned. Loop's thread only.
 
 #include <cstdint>
 
@@ -14,8 +14,8 @@ enum Ready : unsigned { kReadable = 1, kWritable = 2, kHangup = 4 };
 
 class PollEvents {
  public:
-  // `ready` is a set of Ready bits. An error on the descriptor is reported as readable and writable, so
-  // that the next read or write meets it. The callee may destroy the Poll.
+  // `ready` is a set of Ready bits. An error on the descriptor is reported as readable and
+  // writable, so that the next read or write meets it. The callee may destroy the Poll.
   virtual void on_ready(unsigned ready) = 0;
 
  protected:

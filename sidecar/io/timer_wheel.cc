@@ -23,8 +23,8 @@ void Timer::arm(Duration delay) {
 }
 
 void TimerWheel::insert(Timer& timer) {
-  // The level is that of the highest bits in which the tick differs from now (as in Varghese and Lauck's
-  // hierarchical wheel), so that a timer moves down at most kLevels - 1 times.
+  // The level is that of the highest bits in which the tick differs from now (as in Varghese and
+  // Lauck's hierarchical wheel), so that a timer moves down at most kLevels - 1 times.
   uint64_t differing = (timer.tick_ ^ tick_) | (kSlots - 1);
   unsigned level = static_cast<unsigned>(63 - std::countl_zero(differing)) / kBits;
   if (level >= kLevels) {
@@ -40,7 +40,8 @@ std::optional<TimerWheel::Due> TimerWheel::first_due() {
   for (unsigned level = 0; level < kLevels; ++level) {
     unsigned here = static_cast<unsigned>(tick_ >> (kBits * level)) & (kSlots - 1);
     while (occupied_[level] != 0) {
-      // Slots before `here` belong to the next turn, which a higher level holds; so look from `here` on.
+      // Slots before `here` belong to the next turn, which a higher level holds; so look from
+      // `here` on.
       uint64_t ahead = occupied_[level] & (~uint64_t{0} << here);
       if (ahead == 0) break;
       unsigned slot = static_cast<unsigned>(std::countr_zero(ahead));

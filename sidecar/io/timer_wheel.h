@@ -1,9 +1,11 @@
 #pragma once
-// A hierarchical timing wheel of one-millisecond ticks: arming and cancelling are O(1), whatever the number of
-// timers. Knows nothing of a loop; a loop (or a test) tells it the time. Single thread.
+// A hierarchical timing wheel of one-millisecond ticks: arming and cancelling are O(1), whatever
+// the number of timers. Knows nothing of a loop; a loop (or a test) tells it the time. Single
+// thread.
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "sidecar/base/list.h"
@@ -23,7 +25,14 @@ class Timer : public TaggedNode<Timer> {
   // Timer::of<&Stream::on_timeout>(wheel, *this)
   template <auto Method, class Owner>
   static Timer of(TimerWheel& wheel, Owner& owner) {
-    return Timer(wheel, [](void* self) { (static_cast<Owner*>(self)->*Method)(); }, &owner);
+    return Timer(
+        wheel, [](void* self) { (static_cast<Owner*>(self)->*Method)(); }, &owner);
+  }
+
+  template <auto Method, class Owner>
+  static std::unique_ptr<Timer> make(TimerWheel& wheel, Owner& owner) {
+    return std::make_unique<Timer>(
+        wheel, [](void* self) { (static_cast<Owner*>(self)->*Method)(); }, &owner);
   }
 
   // Fires once, `delay` from the wheel's now, rounded up to a tick; a second call moves it.

@@ -10,7 +10,8 @@ namespace pillion::net {
 
 namespace {
 
-// One read buffer per thread, lent to whichever connection is being read; what is left over is copied by its owner.
+// One read buffer per thread, lent to whichever connection is being read; what is left over is
+// copied by its owner.
 constexpr std::size_t kReadSize = 64 * 1024;
 char* read_buffer() {
   thread_local std::unique_ptr<char[]> buffer(new char[kReadSize]);
@@ -102,7 +103,8 @@ void Connection::read_some() {
   if (errno != EAGAIN && errno != EINTR) fail(errno);
 }
 
-// Writes output_ and then `extra`, as far as the socket takes them. False on error (kept in pending_error_).
+// Writes output_ and then `extra`, as far as the socket takes them. False on error (kept in
+// pending_error_).
 bool Connection::write_out(std::string_view extra, std::size_t& extra_written) {
   iovec pieces[kMaxPieces + 1];
   extra_written = 0;
@@ -224,7 +226,8 @@ void Connection::abort() {
 
 void Connection::fail(int error) {
   // A peer's reset may follow a complete answer that has not been read yet.
-  if (!connecting_ && read_pauses_ == 0 && !read_ended_ && (error == EPIPE || error == ECONNRESET)) {
+  if (!connecting_ && read_pauses_ == 0 && !read_ended_ &&
+      (error == EPIPE || error == ECONNRESET)) {
     for (int i = 0; i < 16 && open(); ++i) {
       char* buffer = read_buffer();
       ssize_t n = ::recv(fd_.number(), buffer, kReadSize, 0);
@@ -235,8 +238,8 @@ void Connection::fail(int error) {
     if (!open()) return;
   }
   Error why{connecting_ ? Code::kRefused : Code::kReset, Origin::kUpstream, connecting_,
-            error == ECONNREFUSED ? "connection refused"
-            : error == ETIMEDOUT  ? "connection timed out"
+            error == ECONNREFUSED                   ? "connection refused"
+            : error == ETIMEDOUT                    ? "connection timed out"
             : error == EPIPE || error == ECONNRESET ? "connection reset by peer"
                                                     : "connection failed"};
   if (error == EMFILE || error == ENFILE) why.code = Code::kOverload;

@@ -1,7 +1,8 @@
 #pragma once
-// One stream socket on a worker's loop: reads into a buffer lent by the thread, gathers output and writes it once
-// per loop iteration, tells its owner when unsent output rises above or falls below the watermark. An idle
-// connection holds no buffer. Owned by a Downstream or a ClientConnection; loop's thread only.
+// One stream socket on a worker's loop: reads into a buffer lent by the thread, gathers output and
+// writes it once per loop iteration, tells its owner when unsent output rises above or falls below
+// the watermark. An idle connection holds no buffer. Owned by a Downstream or a ClientConnection;
+// loop's thread only.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +21,8 @@ namespace pillion::net {
 
 class Connection;
 
-// What a connection tells its owner, never from inside a call of the owner's. The owner may close the connection in
-// any of these, but destroys it with EventLoop::delete_later only.
+// What a connection tells its owner, never from inside a call of the owner's. The owner may close
+// the connection in any of these, but destroys it with EventLoop::delete_later only.
 class ConnectionEvents {
  public:
   // Bytes that have arrived; the view is valid during the call.
@@ -40,7 +41,7 @@ class ConnectionEvents {
   ~ConnectionEvents() = default;
 };
 
-class Connection final : private io::PollEvents, private io::IterationEnd {
+class Connection final : public io::PollEvents, public io::IterationEnd {
  public:
   // An accepted socket.
   Connection(io::EventLoop& loop, ConnectionEvents& events, Fd fd);
@@ -56,7 +57,8 @@ class Connection final : private io::PollEvents, private io::IterationEnd {
     loop_.at_end(*this);
     return output_;
   }
-  // As output().append(), but large pieces are written to the socket at once, without a copy where it takes them.
+  // As output().append(), but large pieces are written to the socket at once, without a copy where
+  // it takes them.
   void write(std::string_view bytes);
   [[nodiscard]] std::size_t unsent() const { return output_.size(); }
   void set_watermark(std::size_t bytes) { watermark_ = bytes; }

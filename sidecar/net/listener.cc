@@ -46,7 +46,8 @@ void Listener::on_ready(unsigned /*ready*/) {
     int fd = ::accept4(fd_.number(), reinterpret_cast<sockaddr*>(&storage), &size,
                        SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      events_.on_accept(Fd(fd), Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size));
+      events_.on_accept(Fd(fd),
+                        Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size));
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -1,6 +1,7 @@
 #pragma once
-// Accepts connections on one listening socket of one worker. Runs out of descriptors gracefully: it stops accepting
-// for a while instead of spinning. Owned by a Worker (or the admin server); loop's thread only.
+// Accepts connections on one listening socket of one worker. Runs out of descriptors gracefully: it
+// stops accepting for a while instead of spinning. Owned by a Worker (or the admin server); loop's
+// thread only.
 
 #include <cstdint>
 #include <optional>
@@ -21,7 +22,7 @@ class ListenerEvents {
   ~ListenerEvents() = default;
 };
 
-class Listener final : private io::PollEvents {
+class Listener final : public io::PollEvents {
  public:
   // `max_accepts` per readiness event; 0: until none are left.
   Listener(io::EventLoop& loop, ListenerEvents& events, Fd fd, uint32_t max_accepts = 0);

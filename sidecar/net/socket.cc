@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 namespace pillion::net {
@@ -109,8 +110,10 @@ Result<Fd> start_connect(const Address& address, const ConnectOptions& options) 
 void set_keepalive(int fd, const KeepaliveOptions& options) {
   if (!options.enabled) return;
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  if (options.probes != 0) set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(options.probes));
-  if (options.time_s != 0) set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.time_s));
+  if (options.probes != 0)
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(options.probes));
+  if (options.time_s != 0)
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.time_s));
   if (options.interval_s != 0)
     set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.interval_s));
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Descriptors: making, binding and connecting them, with errors that people can read. Owned by value; any thread.
+// Descriptors: making, binding and connecting them, with errors that people can read. Owned by
+// value; any thread.
 
 #include <cstdint>
 #include <string>
@@ -57,7 +58,8 @@ struct ConnectOptions {
   KeepaliveOptions keepalive;
 };
 
-// A non-blocking socket whose connection is under way (or made, for Unix sockets). TCP_NODELAY is set.
+// A non-blocking socket whose connection is under way (or made, for Unix sockets). TCP_NODELAY is
+// set.
 Result<Fd> start_connect(const Address& address, const ConnectOptions& options);
 
 void set_keepalive(int fd, const KeepaliveOptions& options);
@@ -65,7 +67,8 @@ Address local_address(int fd);
 Address peer_address(int fd);
 // What SO_ERROR holds now, and clears it.
 int take_socket_error(int fd);
-// Bytes of ours that the peer's system has acknowledged (tcpi_bytes_acked), or -1 where that is not known.
+// Bytes of ours that the peer's system has acknowledged (tcpi_bytes_acked), or -1 where that is not
+// known.
 int64_t acknowledged_bytes(int fd);
 
 }  // namespace pillion::net

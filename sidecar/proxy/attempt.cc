@@ -1,0 +1,124 @@
+#include "sidecar/proxy/attempt.h"
+
+#include <utility>
+
+#include "sidecar/proxy/stream.h"
+
+namespace pillion::proxy {
+
+void Attempt::start(upstream::Cluster& cluster, upstream::Pool& pool) {
+  cluster_ = &cluster;
+  pool_ = &pool;
+  endpoint_ = pool.endpoint().get();
+  connection_ = nullptr;
+  response_started_ = response_paused_ = false;
+  started_ = cluster.loop().now();
+  cluster_->hold();
+  if (!pool.limits().requests.try_take()) {
+    cluster_->release();
+    cluster.stats().upstream_rq_active_overflow.add();
+    stream_.on_attempt_failed(AttemptEnd::kOverflow,
+                              {{Code::kOverload, Origin::kSelf, true, "too many requests"},
+                               upstream::Evidence::kNothingSent,
+                               false});
+    return;
+  }
+  active_ = true;
+  metrics::ClusterStats& stats = cluster.stats();
+  stats.upstream_rq_total.add();
+  stats.upstream_rq_active.add();
+  endpoint_->counts.rq_total.fetch_add(1, std::memory_order_relaxed);
+  endpoint_->counts.rq_active.fetch_add(1, std::memory_order_relaxed);
+  pool.acquire(*this);
+}
+
+bool Attempt::leave() {
+  if (!active_) return false;
+  active_ = false;
+  pool_->limits().requests.give();
+  cluster_->stats().upstream_rq_active.sub();
+  endpoint_->counts.rq_active.fetch_sub(1, std::memory_order_relaxed);
+  cluster_->release();
+  return true;
+}
+
+void Attempt::cancel() {
+  if (!active_) return;
+  upstream::ClientConnection* connection = std::exchange(connection_, nullptr);
+  if (connection != nullptr) {
+    cluster_->stats().upstream_rq_tx_reset.add();
+    connection->abandon();
+  } else {
+    cluster_->stats().upstream_rq_cancelled.add();
+    pool_->cancel(*this);
+  }
+  leave();
+}
+
+void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
+  connection_ = &connection;
+  stream_.on_attempt_ready();
+}
+
+void Attempt::send_head(const http::RequestHead& head, bool end, std::string_view upgrade) {
+  connection_->send_head(*this, head, end, upgrade);
+}
+
+void Attempt::on_pool_failed(upstream::PoolFailure failure, Error error) {
+  if (!leave()) return;
+  AttemptEnd end = failure == upstream::PoolFailure::kOverflow        ? AttemptEnd::kOverflow
+                   : failure == upstream::PoolFailure::kConnectFailed ? AttemptEnd::kConnectFailed
+                                                                      : AttemptEnd::kConnectTimeout;
+  stream_.on_attempt_failed(end, {error, upstream::Evidence::kNothingSent, false});
+}
+
+Arena& Attempt::response_arena() {
+  return stream_.arena();
+}
+
+void Attempt::on_response_head(http::ResponseHead& head, bool end) {
+  if (head.status >= 200 || head.status == 101) response_started_ = true;
+  stream_.on_attempt_head(head, end);
+}
+
+void Attempt::on_response_body(std::string_view data) {
+  stream_.on_attempt_body(data);
+}
+
+void Attempt::on_response_end(http::Headers* trailers) {
+  if (response_paused_) {
+    response_paused_ = false;
+    if (connection_ != nullptr) connection_->resume_response();
+  }
+  connection_ = nullptr;
+  if (!leave()) return;
+  stream_.on_attempt_end(trailers);
+}
+
+void Attempt::on_response_failed(const upstream::AttemptFailure& failure) {
+  connection_ = nullptr;
+  if (!leave()) return;
+  bool malformed = failure.error.code == Code::kProtocol;
+  stream_.on_attempt_failed(malformed ? AttemptEnd::kProtocol : AttemptEnd::kReset, failure);
+}
+
+void Attempt::on_request_drained() {
+  stream_.on_attempt_drained();
+}
+
+void Attempt::pause_response() {
+  if (response_paused_ || connection_ == nullptr) return;
+  response_paused_ = true;
+  cluster_->stats().upstream_flow_control_paused_reading_total.add();
+  connection_->pause_response();
+}
+
+void Attempt::resume_response() {
+  if (!response_paused_) return;
+  response_paused_ = false;
+  if (connection_ == nullptr) return;
+  cluster_->stats().upstream_flow_control_resumed_reading_total.add();
+  connection_->resume_response();
+}
+
+}  // namespace pillion::proxy

@@ -1,0 +1,346 @@
+#include "sidecar/proxy/downstream.h"
+
+#include <string>
+#include <utility>
+
+#include "sidecar/http/http1_writer.h"
+
+namespace pillion::proxy {
+
+namespace {
+
+// Pipelined bytes that may wait before reading pauses.
+constexpr std::size_t kMaxPending = 64 * 1024;
+
+http::CodecLimits limits_of(const config::HttpConnectionManager& config) {
+  return {config.max_request_headers_kb * 1024, config.max_headers_count};
+}
+
+}  // namespace
+
+Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRuntime> listener,
+                       const HttpRuntime& http, net::Fd fd, const Address& remote,
+                       const Address& local)
+    : worker_(worker),
+      listener_(std::move(listener)),
+      http_(http),
+      connection_(worker.loop, *this, std::move(fd)),
+      facts_{++worker.next_connection_id * metrics::kMaxWorkers + worker.index, remote, local,
+             listener_->config().name, listener_->config().buffer_limit},
+      parser_(http::Role::kServer, *this, limits_of(http.config())),
+      timer_(io::Timer::of<&Downstream::on_timer>(worker.loop.timers(), *this)),
+      opened_(worker.loop.now()) {
+  connection_.set_watermark(listener_->config().buffer_limit);
+  connection_.watch_hangup(true);
+  metrics::HttpStats& stats = http_.stats();
+  stats.downstream_cx_total.add();
+  stats.downstream_cx_active.add();
+  stats.downstream_cx_http1_total.add();
+  stats.downstream_cx_http1_active.add();
+  metrics::ListenerStats& listener_stats = listener_->stats();
+  listener_stats.downstream_cx_total.add();
+  listener_stats.downstream_cx_active.add();
+  worker_.active_connections.fetch_add(1, std::memory_order_relaxed);
+  if (config::Millis lifetime = http_.config().max_connection_duration; lifetime.count() > 0) {
+    lifetime_ = io::Timer::make<&Downstream::on_lifetime>(worker.loop.timers(), *this);
+    lifetime_->arm(lifetime);
+  }
+  go_idle();
+}
+
+Downstream::~Downstream() = default;
+
+filter::ConnectionSlots& Downstream::connection_slots() {
+  if (slots_ == nullptr) slots_ = std::make_unique<filter::ConnectionSlots>();
+  return *slots_;
+}
+
+void Downstream::go_idle() {
+  if (config::Millis limit = http_.config().idle_timeout; limit.count() > 0) timer_.arm(limit);
+}
+
+void Downstream::on_data(std::string_view bytes) {
+  if (state_ != State::kOpen) return;  // a closing connection discards what still comes
+  if (!pending_.empty() || (stream_ != nullptr && parser_.paused())) {
+    keep_pending(bytes);
+    return;
+  }
+  feed(bytes);
+}
+
+void Downstream::keep_pending(std::string_view bytes) {
+  pending_.append(bytes);
+  if (pending_.size() > kMaxPending && !pending_paused_) {
+    pending_paused_ = true;
+    connection_.pause_reads();
+  }
+}
+
+void Downstream::feed(std::string_view bytes) {
+  while (!bytes.empty() && state_ == State::kOpen) {
+    if (parser_.paused()) {
+      keep_pending(bytes);
+      return;
+    }
+    feeding_ = true;
+    Result<std::size_t> taken = parser_.feed(bytes);
+    feeding_ = false;
+    if (state_ != State::kOpen) return;
+    if (!taken) {
+      http_.stats().downstream_cx_protocol_error.add();
+      // The codec may refuse a message before anything of it made a stream.
+      if (stream_ == nullptr) on_message_begin(0);
+      stream_->on_request_malformed(parser_.error());
+      return;
+    }
+    bytes.remove_prefix(*taken);
+    // The response may be complete already; then the next request can be parsed from these bytes.
+    if (stream_ == nullptr) next_request();
+  }
+}
+
+void Downstream::feed_pending() {
+  Buffer waiting = std::move(pending_);
+  while (!waiting.empty() && state_ == State::kOpen) {
+    std::string_view piece = waiting.front();
+    if (parser_.paused()) break;
+    feed(piece);
+    waiting.drain(piece.size());
+  }
+  if (!waiting.empty()) {
+    Buffer later = std::move(pending_);
+    pending_ = std::move(waiting);
+    pending_.append(std::move(later));
+  }
+  if (pending_paused_ && pending_.size() <= kMaxPending) {
+    pending_paused_ = false;
+    connection_.resume_reads();
+  }
+}
+
+Arena& Downstream::on_message_begin(http::StreamId) {
+  timer_.cancel();
+  ++requests_;
+  chunked_ = ended_ = head_request_ = http10_ = false;
+  stream_ = new Stream(*this, worker_, http_, facts_);
+  return stream_->arena();
+}
+
+void Downstream::on_request(http::StreamId, http::RequestHead& head, bool end) {
+  head_request_ = head.method == http::Method::kHead;
+  http10_ = head.version == http::Version::kHttp10;
+  if (!parser_.keep_alive()) close_after_ = true;
+  stream_->on_request(head, end);
+}
+
+void Downstream::on_body(http::StreamId, std::string_view data) {
+  if (stream_ != nullptr) stream_->on_request_body(data);
+}
+
+void Downstream::on_message_end(http::StreamId, http::Headers* trailers) {
+  if (stream_ != nullptr) stream_->on_request_end(trailers);
+}
+
+bool Downstream::should_drain() {
+  if (close_after_) return true;
+  const config::HttpConnectionManager& config = http_.config();
+  if (config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection) {
+    http_.stats().downstream_cx_max_requests_reached.add();
+    return true;
+  }
+  uint64_t share = worker_.process.drain_close_share.load(std::memory_order_relaxed);
+  if (share != 0 && (worker_.random.next() >> 32) < share) {
+    http_.stats().downstream_cx_drain_close.add();
+    return true;
+  }
+  return false;
+}
+
+void Downstream::send_head(const http::ResponseHead& head, bool end, std::string_view upgrade) {
+  http::Http1Tail tail;
+  tail.proper_case = http_.config().proper_case_headers;
+  tail.upgrade = upgrade;
+  bool bodiless = head_request_ || head.status == 204 || head.status == 304 || head.status < 200;
+  bool sized = head.headers.has(http::HeaderId::kContentLength);
+  bool tunnel = !upgrade.empty() || head.status < 200;
+  // A request that is not all here yet cannot be followed by another.
+  if (!tunnel && !stream_->request_complete()) close_after_ = true;
+  if (!tunnel && should_drain()) close_after_ = true;
+  if (end && !sized && !bodiless) tail.content_length_zero = true;
+  chunked_ = !end && !sized && !bodiless && !tunnel && !http10_;
+  // An HTTP/1.0 client knows the end of an unsized body by the end of the connection (RFC 9112
+  // section 6.3).
+  if (http10_ && !end && !sized && !bodiless) close_after_ = true;
+  tail.chunked = chunked_;
+  tail.close = close_after_ && !tunnel;
+  tail.keep_alive = http10_ && !close_after_;
+  ended_ = end;
+  http::write_head(connection_.output(), head, tail);
+}
+
+void Downstream::send_interim(int status, const http::ResponseHead* head) {
+  if (http10_) return;  // HTTP/1.0 has no interim responses
+  if (head != nullptr) {
+    http::write_head(connection_.output(), *head, {});
+  } else {
+    std::string line = "HTTP/1.1 " + std::to_string(status) + " ";
+    line += http::reason_phrase(status);
+    line += "\r\n\r\n";
+    connection_.output().append(line);
+  }
+}
+
+void Downstream::send_body(std::string_view data) {
+  if (ended_ || head_request_ || state_ != State::kOpen) return;
+  if (chunked_) {
+    http::write_chunk_size(connection_.output(), data.size());
+    connection_.write(data);
+    connection_.write("\r\n");
+  } else {
+    connection_.write(data);
+  }
+}
+
+void Downstream::send_end(const http::Headers* trailers) {
+  if (std::exchange(ended_, true)) return;
+  if (chunked_) http::write_last_chunk(connection_.output(), trailers);
+}
+
+void Downstream::start_tunnel() {
+  connection_.watch_hangup(false);
+  parser_.start_tunnel();
+  // What the client has sent already belongs to the tunnel; it follows once this call has returned.
+  if (!pending_.empty() && !feeding_) feed_pending();
+}
+
+void Downstream::on_stream_done(bool intact, bool reset) {
+  Stream* stream = std::exchange(stream_, nullptr);
+  worker_.loop.delete_later(std::unique_ptr<io::Disposable>(stream));
+  if (state_ != State::kOpen) return;
+  if (reset) {
+    close(true);
+    return;
+  }
+  if (!intact || close_after_) {
+    begin_close(!intact);
+    return;
+  }
+  // Inside feed() its loop goes on with the next request.
+  if (!feeding_) next_request();
+}
+
+void Downstream::next_request() {
+  if (state_ != State::kOpen || stream_ != nullptr) return;
+  if (read_closed_) {
+    begin_close(false);
+    return;
+  }
+  parser_.resume();
+  go_idle();
+  if (!pending_.empty()) feed_pending();
+}
+
+void Downstream::begin_close(bool wait_for_peer) {
+  state_ = State::kClosing;
+  wait_for_peer_ = wait_for_peer;
+  pending_.clear();
+  timer_.cancel();
+  connection_.notify_flushed();
+  // A peer that does not read must not keep the connection for ever.
+  if (config::Millis limit = http_.config().delayed_close_timeout; limit.count() > 0)
+    timer_.arm(limit);
+}
+
+void Downstream::on_flushed() {
+  if (state_ != State::kClosing) return;
+  if (!wait_for_peer_ || read_closed_ || http_.config().delayed_close_timeout.count() == 0) {
+    close(true);
+    return;
+  }
+  // Closing while the client still sends would reset the connection and may destroy the response on
+  // its way; so say FIN, discard what comes, and close when the client does or the time is over.
+  connection_.shutdown_write();
+  timer_.arm(http_.config().delayed_close_timeout);
+}
+
+void Downstream::on_timer() {
+  metrics::HttpStats& stats = http_.stats();
+  if (state_ == State::kClosing) {
+    stats.downstream_cx_delayed_close_timeout.add();
+  } else {
+    stats.downstream_cx_idle_timeout.add();
+  }
+  close(true);
+}
+
+void Downstream::on_lifetime() {
+  http_.stats().downstream_cx_max_duration_reached.add();
+  drain();
+}
+
+void Downstream::drain() {
+  if (state_ != State::kOpen) return;
+  close_after_ = true;
+  if (stream_ == nullptr && !parser_.in_message()) {
+    http_.stats().downstream_cx_drain_close.add();
+    begin_close(false);
+  }
+}
+
+void Downstream::abort(std::string_view details) {
+  if (stream_ != nullptr) stream_->abort(details);
+  close(true);
+}
+
+void Downstream::on_end() {
+  if (state_ == State::kClosing) {
+    close(false);
+    return;
+  }
+  read_closed_ = true;
+  // As Envoy's HTTP connections, these have no half-closed state: a client that stops sending is
+  // gone.
+  close(false);
+}
+
+void Downstream::on_failed(Error) {
+  close(false);
+}
+
+void Downstream::on_drained() {
+  if (stream_ != nullptr) stream_->on_downstream_drained();
+}
+
+void Downstream::close(bool by_us) {
+  if (state_ == State::kClosed) return;
+  bool active = stream_ != nullptr;
+  state_ = State::kClosed;
+  metrics::HttpStats& stats = http_.stats();
+  if (active) {
+    stats.downstream_cx_destroy_active_rq.add();
+    (by_us ? stats.downstream_cx_destroy_local_active_rq
+           : stats.downstream_cx_destroy_remote_active_rq)
+        .add();
+    stream_->on_downstream_gone();
+  }
+  stats.downstream_cx_destroy.add();
+  (by_us ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).add();
+  stats.downstream_cx_active.sub();
+  stats.downstream_cx_http1_active.sub();
+  stats.downstream_cx_rx_bytes_total.add(connection_.bytes_read());
+  stats.downstream_cx_tx_bytes_total.add(connection_.bytes_written());
+  double ms = std::chrono::duration<double, std::milli>(worker_.loop.now() - opened_).count();
+  stats.downstream_cx_length_ms.record(ms);
+  metrics::ListenerStats& listener_stats = listener_->stats();
+  listener_stats.downstream_cx_active.sub();
+  listener_stats.downstream_cx_destroy.add();
+  listener_stats.downstream_cx_length_ms.record(ms);
+  worker_.active_connections.fetch_sub(1, std::memory_order_relaxed);
+  timer_.cancel();
+  lifetime_.reset();
+  connection_.close();
+  TaggedNode<Downstream>::unlink();
+  worker_.loop.delete_later(std::unique_ptr<io::Disposable>(this));
+}
+
+}  // namespace pillion::proxy

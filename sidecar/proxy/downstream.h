@@ -1,0 +1,100 @@
+#pragma once
+// One HTTP/1.1 connection from a client: socket, codec and the stream of the moment. Serves
+// pipelined requests one after the other, decides when the connection ends, and holds nothing of
+// size while idle. Owned by its Worker through the loop's deletion list; worker thread.
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "sidecar/base/buffer.h"
+#include "sidecar/filter/filter.h"
+#include "sidecar/http/codec.h"
+#include "sidecar/http/http1_parser.h"
+#include "sidecar/net/connection.h"
+#include "sidecar/proxy/snapshot.h"
+#include "sidecar/proxy/stream.h"
+
+namespace pillion::proxy {
+
+class Downstream final : public io::Disposable,
+                         public net::ConnectionEvents,
+                         public http::CodecEvents,
+                         public StreamOwner,
+                         public TaggedNode<Downstream> {
+ public:
+  Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRuntime> listener,
+             const HttpRuntime& http, net::Fd fd, const Address& remote, const Address& local);
+  ~Downstream() override;
+
+  // The server drains: closes now if idle, else after the response at hand.
+  void drain();
+  // Closes at once.
+  void abort(std::string_view details);
+  [[nodiscard]] const ListenerRuntime& listener() const { return *listener_; }
+
+ private:
+  enum class State : uint8_t { kOpen, kClosing /* flushing, then a delayed close */, kClosed };
+
+  // net::ConnectionEvents
+  void on_data(std::string_view bytes) override;
+  void on_end() override;
+  void on_failed(Error error) override;
+  void on_drained() override;
+  void on_flushed() override;
+  // http::CodecEvents
+  Arena& on_message_begin(http::StreamId id) override;
+  void on_request(http::StreamId id, http::RequestHead& head, bool end) override;
+  void on_body(http::StreamId id, std::string_view data) override;
+  void on_message_end(http::StreamId id, http::Headers* trailers) override;
+  // StreamOwner
+  void send_head(const http::ResponseHead& head, bool end, std::string_view upgrade) override;
+  void send_interim(int status, const http::ResponseHead* head) override;
+  void send_body(std::string_view data) override;
+  void send_end(const http::Headers* trailers) override;
+  void start_tunnel() override;
+  bool clogged() override { return connection_.clogged(); }
+  void pause_request() override { connection_.pause_reads(); }
+  void resume_request() override { connection_.resume_reads(); }
+  void close_after_response() override { close_after_ = true; }
+  void on_stream_done(bool intact, bool reset) override;
+  filter::ConnectionSlots& connection_slots() override;
+
+  void feed(std::string_view bytes);
+  void feed_pending();
+  void keep_pending(std::string_view bytes);
+  void next_request();
+  [[nodiscard]] bool should_drain();
+  void go_idle();
+  void on_timer();
+  void on_lifetime();
+  void begin_close(bool wait_for_peer);
+  void close(bool by_us);
+
+  WorkerContext& worker_;
+  std::shared_ptr<const ListenerRuntime> listener_;
+  const HttpRuntime& http_;
+  net::Connection connection_;
+  ConnectionFacts facts_;
+  http::Http1Parser parser_;
+  Stream* stream_ = nullptr;
+  Buffer pending_;   // bytes of pipelined requests that wait for the response at hand
+  io::Timer timer_;  // idle while there is no stream; the delayed close afterwards
+  std::unique_ptr<io::Timer> lifetime_;
+  std::unique_ptr<filter::ConnectionSlots> slots_;
+  Time opened_;
+  uint32_t requests_ = 0;
+  State state_ = State::kOpen;
+  bool feeding_ = false;
+  bool close_after_ = false;
+  bool closing_announced_ = false;
+  bool chunked_ = false;
+  bool ended_ = false;  // the response's end was written
+  bool head_request_ = false;
+  bool http10_ = false;
+  bool pending_paused_ = false;
+  bool read_closed_ = false;
+  bool wait_for_peer_ = false;
+};
+
+}  // namespace pillion::proxy

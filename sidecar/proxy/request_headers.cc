@@ -1,0 +1,261 @@
+#include "sidecar/proxy/request_headers.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "sidecar/base/text.h"
+#include "sidecar/http/http1_parser.h"
+#include "sidecar/http/normalize.h"
+#include "sidecar/metrics/http_stats.h"
+
+namespace pillion::proxy {
+
+namespace {
+
+using config::HttpConnectionManager;
+using http::Header;
+using http::HeaderId;
+
+// Fields that end at each hop whatever Connection says (RFC 9110 section 7.6.1).
+bool is_hop_by_hop(HeaderId id) {
+  return id == HeaderId::kConnection || id == HeaderId::kKeepAlive ||
+         id == HeaderId::kProxyConnection || id == HeaderId::kTransferEncoding ||
+         id == HeaderId::kUpgrade;
+}
+
+// Removes what Connection names, but for fields that routing and identity rest on: a client must
+// not be able to have those removed (RFC 9110 section 7.6.1).
+void remove_nominated(http::Headers& headers) {
+  const Header* connection = headers.find(HeaderId::kConnection);
+  if (connection == nullptr) return;
+  for (std::string_view token : split(connection->value(), ',')) {
+    token = trim(token);
+    if (token.empty() || equals_ignore_case(token, "close") ||
+        equals_ignore_case(token, "keep-alive") || equals_ignore_case(token, "upgrade") ||
+        equals_ignore_case(token, "te"))
+      continue;
+    std::string name = lower_copy(token);
+    if (name == "host" || name == "content-length" || name.starts_with("x-forwarded-") ||
+        name.starts_with(":"))
+      continue;
+    headers.remove(std::string_view(name));
+  }
+}
+
+void remove_hop_by_hop(http::Headers& headers, bool keep_te_trailers) {
+  remove_nominated(headers);
+  headers.remove_if([](const Header& h) { return is_hop_by_hop(h.id); });
+  if (const Header* te = headers.find(HeaderId::kTe)) {
+    if (keep_te_trailers && list_has_token(te->value(), "trailers"))
+      headers.set(HeaderId::kTe, "trailers");
+    else
+      headers.remove(HeaderId::kTe);
+  }
+}
+
+// The address `hops` from the end of x-forwarded-for (0: the last one), if it is there and well
+// formed.
+std::optional<Address> forwarded_address(std::string_view list, uint32_t hops) {
+  std::vector<std::string_view> parts = split(list, ',');
+  if (parts.size() <= hops) return std::nullopt;
+  std::string_view text = trim(parts[parts.size() - 1 - hops]);
+  Result<Address, Problem> address = Address::parse_ip(text, 0);
+  if (!address) return std::nullopt;
+  return *address;
+}
+
+bool is_internal(const Address& address, const HttpConnectionManager& config) {
+  if (address.is_unix()) return config.unix_sockets_internal;
+  return std::any_of(config.internal_addresses.begin(), config.internal_addresses.end(),
+                     [&](const CidrRange& range) { return range.contains(address); });
+}
+
+// Headers by which an internal caller steers the router; others may not.
+void remove_internal_headers(http::RequestHead& head, const HttpConnectionManager& config,
+                             bool edge) {
+  http::Headers& headers = head.headers;
+  if (edge) {
+    headers.remove(HeaderId::kEnvoyDecorator);
+    headers.remove("x-envoy-downstream-service-cluster");
+    headers.remove("x-envoy-downstream-service-node");
+    headers.remove(HeaderId::kEnvoyOriginalPath);
+  }
+  static constexpr std::array kSteering = {HeaderId::kEnvoyInternal,
+                                           HeaderId::kEnvoyRetriableStatusCodes,
+                                           HeaderId::kEnvoyRetriableHeaderNames,
+                                           HeaderId::kEnvoyRetryOn,
+                                           HeaderId::kEnvoyRetryGrpcOn,
+                                           HeaderId::kEnvoyMaxRetries,
+                                           HeaderId::kEnvoyAltStatName,
+                                           HeaderId::kEnvoyTimeoutMs,
+                                           HeaderId::kEnvoyPerTryTimeoutMs,
+                                           HeaderId::kEnvoyTimeoutAltResponse,
+                                           HeaderId::kEnvoyExpectedTimeoutMs,
+                                           HeaderId::kEnvoyForceTrace,
+                                           HeaderId::kEnvoyIpTags,
+                                           HeaderId::kEnvoyHedge};
+  headers.remove_if([](const Header& h) {
+    return h.id != HeaderId::kOther &&
+           std::find(kSteering.begin(), kSteering.end(), h.id) != kSteering.end();
+  });
+  if (config.routes != nullptr)
+    for (const std::string& name : config.routes->internal_only_headers)
+      headers.remove(std::string_view(name));
+}
+
+void append_list(http::Headers& headers, HeaderId id, std::string_view value) {
+  std::optional<std::string_view> before = headers.joined(http::header_name(id));
+  if (before && !before->empty())
+    headers.set(id, headers.arena().concat(*before, ",", value));
+  else
+    headers.set(id, value);
+}
+
+void identify_client(http::RequestHead& head, const HttpConnectionManager& config,
+                     RequestFacts& facts, WorkerContext& worker) {
+  http::Headers& headers = head.headers;
+  std::string_view forwarded = headers.value(HeaderId::kForwardedFor);
+  bool single_hop = forwarded.find(',') == std::string_view::npos;
+  if (config.use_remote_address) {
+    if (config.xff_num_trusted_hops > 0) {
+      if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops - 1)) facts.remote = *a;
+    }
+    facts.internal = forwarded.empty() && is_internal(facts.remote, config);
+    if (!config.skip_xff_append) {
+      std::string_view ip = facts.direct_remote.is_loopback()
+                                ? std::string_view(worker.process.local_address)
+                                : headers.arena().copy(facts.direct_remote.ip_string());
+      append_list(headers, HeaderId::kForwardedFor, ip);
+    }
+    if (config.xff_num_trusted_hops == 0 || !headers.has(HeaderId::kForwardedProto))
+      headers.set(HeaderId::kForwardedProto, "http");
+    return;
+  }
+  if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops)) {
+    facts.internal = single_hop && is_internal(*a, config);
+    facts.remote = *a;
+  }
+  if (!headers.has(HeaderId::kForwardedProto))
+    headers.add_view(HeaderId::kForwardedProto, head.scheme.empty() ? "http" : head.scheme);
+}
+
+}  // namespace
+
+std::string_view make_request_id(Arena& arena, Random& random) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  uint64_t bits[2] = {random.next(), random.next()};
+  unsigned char bytes[16];
+  std::memcpy(bytes, bits, 16);
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);  // RFC 9562: version 4,
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);  // variant 10
+  char* text = arena.array<char>(36);
+  char* to = text;
+  for (int i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
+    *to++ = kHex[bytes[i] >> 4];
+    *to++ = kHex[bytes[i] & 0xf];
+  }
+  return {text, 36};
+}
+
+std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnectionManager& config,
+                                     metrics::Http1Stats* stats) {
+  if (config.underscores != HttpConnectionManager::HeadersWithUnderscores::kAllow) {
+    auto underscored = [](const Header& h) { return h.name().find('_') != std::string_view::npos; };
+    if (config.underscores == HttpConnectionManager::HeadersWithUnderscores::kDrop) {
+      std::size_t dropped = head.headers.remove_if(underscored);
+      if (dropped > 0 && stats != nullptr) stats->dropped_headers_with_underscores.add(dropped);
+    } else if (std::any_of(head.headers.begin(), head.headers.end(), underscored)) {
+      if (stats != nullptr) stats->requests_rejected_with_underscores_in_headers.add();
+      return Refusal{400, "http1.unexpected_underscore", {}};
+    }
+  }
+  if (head.method == http::Method::kConnect || head.path == "*") return std::nullopt;
+  using Slashes = HttpConnectionManager::EscapedSlashes;
+  http::PathOptions options{config.normalize_path, config.merge_slashes,
+                            config.escaped_slashes != Slashes::kKeep,
+                            config.escaped_slashes == Slashes::kReject};
+  if (!options.normalize && !options.merge_slashes && !options.unescape_slashes)
+    return std::nullopt;
+  bool unescaped = false;
+  std::optional<std::string_view> path =
+      http::normalize_path(head.path, options, head.headers.arena(), &unescaped);
+  if (!path) return Refusal{400, "path_normalization_failed", {}};
+  if (unescaped && config.escaped_slashes == Slashes::kUnescapeAndRedirect)
+    return Refusal{307, "path_normalization_redirect", *path};
+  head.path = *path;
+  return std::nullopt;
+}
+
+void prepare_request(http::RequestHead& head, const HttpConnectionManager& config,
+                     RequestFacts& facts, WorkerContext& worker) {
+  http::Headers& headers = head.headers;
+  remove_hop_by_hop(headers, true);
+  if (config.strip_trailing_host_dot && head.authority.ends_with('.'))
+    head.authority.remove_suffix(1);
+  if (config.strip_port != HttpConnectionManager::StripPort::kKeep &&
+      head.method != http::Method::kConnect) {
+    std::size_t colon = head.authority.rfind(':');
+    bool literal =
+        head.authority.find(']') != std::string_view::npos && colon < head.authority.rfind(']');
+    if (colon != std::string_view::npos && !literal)
+      head.authority = head.authority.substr(0, colon);
+  }
+  identify_client(head, config, facts, worker);
+  bool edge = !facts.internal && config.use_remote_address;
+  if (facts.internal) {
+    headers.set(HeaderId::kEnvoyInternal, "true");
+  } else {
+    remove_internal_headers(head, config, edge);
+    if (edge && facts.remote.is_ip())
+      headers.set(HeaderId::kEnvoyExternalAddress, headers.arena().copy(facts.remote.ip_string()));
+  }
+  if (!config.scheme_to_overwrite.empty()) {
+    head.scheme = config.scheme_to_overwrite;
+  } else if (head.scheme.empty()) {
+    std::string_view proto = headers.value(HeaderId::kForwardedProto);
+    head.scheme = proto == "https" ? "https" : "http";
+  }
+  if (config.generate_request_id) {
+    bool keep = headers.has(HeaderId::kRequestId) && (!edge || config.preserve_external_request_id);
+    if (!keep) headers.set(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
+  }
+  if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via);
+}
+
+void prepare_response(http::ResponseHead& head, const HttpConnectionManager& config,
+                      bool is_upgrade, WorkerContext& worker) {
+  http::Headers& headers = head.headers;
+  remove_nominated(headers);
+  headers.remove_if([&](const Header& h) {
+    return is_hop_by_hop(h.id) && !(is_upgrade && h.id == HeaderId::kUpgrade);
+  });
+  if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via);
+  if (!headers.has(HeaderId::kDate))
+    headers.add(HeaderId::kDate, worker.dates.text(worker.loop.wall_now()));
+  using Server = HttpConnectionManager::ServerHeader;
+  if (config.server_header == Server::kOverwrite)
+    headers.set(HeaderId::kServer, config.server_name);
+  else if (config.server_header == Server::kAppendIfAbsent && !headers.has(HeaderId::kServer))
+    headers.add_view(HeaderId::kServer, config.server_name);
+}
+
+std::string_view DateCache::text(WallTime now) {
+  auto second = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  if (second != second_) {
+    second_ = second;
+    std::time_t t = static_cast<std::time_t>(second);
+    std::tm tm;
+    gmtime_r(&t, &tm);
+    static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    std::snprintf(text_, sizeof(text_), "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[tm.tm_wday],
+                  tm.tm_mday, kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                  tm.tm_sec);
+  }
+  return text_;
+}
+
+}  // namespace pillion::proxy

@@ -1,0 +1,101 @@
+#include "sidecar/proxy/snapshot.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidecar/proxy/chain_match.h"
+
+namespace pillion::proxy {
+
+namespace {
+
+Result<std::vector<std::unique_ptr<AccessLogger>>, Problem> compile_loggers(
+    const std::vector<config::AccessLog>& logs, const SnapshotDeps& deps) {
+  std::vector<std::unique_ptr<AccessLogger>> out;
+  for (const config::AccessLog& log : logs) {
+    TRY(std::unique_ptr<AccessLogger> logger, AccessLogger::compile(log, deps.log_sinks));
+    out.push_back(std::move(logger));
+  }
+  return out;
+}
+
+}  // namespace
+
+HttpRuntime::HttpRuntime(std::shared_ptr<const config::HttpConnectionManager> config,
+                         const std::string& listener_stat_name, metrics::Registry& metrics)
+    : config_(std::move(config)),
+      stats_(metrics, metrics::http_scope(config_->stat_prefix)),
+      listener_stats_(metrics,
+                      metrics::listener_http_scope(listener_stat_name, config_->stat_prefix)),
+      http1_stats_(metrics, metrics::http1_scope()) {}
+
+Result<std::unique_ptr<HttpRuntime>, Problem> HttpRuntime::compile(
+    std::shared_ptr<const config::HttpConnectionManager> config,
+    const std::string& listener_stat_name, const SnapshotDeps& deps) {
+  std::unique_ptr<HttpRuntime> runtime(
+      new HttpRuntime(std::move(config), listener_stat_name, deps.metrics));
+  TRY(runtime->router_, route::Router::compile(runtime->config_->routes));
+  TRY(runtime->loggers_, compile_loggers(runtime->config_->access_logs, deps));
+  if (runtime->config_->local_reply) {
+    TRY(runtime->local_replies_, LocalReplyRewriter::compile(*runtime->config_->local_reply));
+  }
+  return runtime;
+}
+
+const config::UpgradeConfig* HttpRuntime::upgrade(std::string_view type) const {
+  const auto& all = config_->upgrades;
+  auto it = std::find_if(all.begin(), all.end(),
+                         [type](const config::UpgradeConfig& u) { return u.type == type; });
+  return it == all.end() ? nullptr : &*it;
+}
+
+ListenerRuntime::ListenerRuntime(std::shared_ptr<const config::Listener> config,
+                                 std::string stat_name, metrics::Registry& metrics)
+    : config_(std::move(config)),
+      stat_name_(std::move(stat_name)),
+      stats_(metrics, metrics::listener_scope(stat_name_)) {}
+
+Result<std::unique_ptr<ListenerRuntime>, Problem> ListenerRuntime::compile(
+    std::shared_ptr<const config::Listener> config, const SnapshotDeps& deps) {
+  std::string stat_name = config->stat_prefix;
+  if (stat_name.empty() && !config->addresses.empty()) stat_name = config->addresses[0].to_string();
+  std::unique_ptr<ListenerRuntime> runtime(
+      new ListenerRuntime(std::move(config), stat_name, deps.metrics));
+  const config::Listener& listener = *runtime->config_;
+  for (const config::FilterChain& chain : listener.chains) {
+    TRY(std::unique_ptr<HttpRuntime> http, HttpRuntime::compile(chain.http, stat_name, deps));
+    runtime->chains_.push_back({&chain, std::move(http)});
+  }
+  if (listener.default_chain) {
+    TRY(runtime->default_chain_,
+        HttpRuntime::compile(listener.default_chain->http, stat_name, deps));
+  }
+  TRY(runtime->loggers_, compile_loggers(listener.access_logs, deps));
+  return runtime;
+}
+
+const HttpRuntime* ListenerRuntime::choose(const Address& local, const Address& remote) const {
+  int index = 0;
+  bool plain = chains_.size() == 1 && chains_[0].config->match.empty();
+  if (!plain) {
+    std::vector<const config::FilterChainMatch*> matches;
+    for (const Chain& chain : chains_) matches.push_back(&chain.config->match);
+    index = match_chain(matches, {local, remote, remote});
+  }
+  return index < 0 ? default_chain_.get() : chains_[static_cast<std::size_t>(index)].http.get();
+}
+
+Result<std::shared_ptr<const Snapshot>, Problem> compile_snapshot(
+    const config::Bootstrap& bootstrap, const SnapshotDeps& deps) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->generation = 1;
+  for (const auto& listener : bootstrap.listeners) {
+    Result<std::unique_ptr<ListenerRuntime>, Problem> runtime =
+        ListenerRuntime::compile(listener, deps);
+    if (!runtime) return problem("listener '" + listener->name + "': " + runtime.error().message);
+    snapshot->listeners.push_back(*std::move(runtime));
+  }
+  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+}  // namespace pillion::proxy

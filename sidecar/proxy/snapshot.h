@@ -1,0 +1,97 @@
+#pragma once
+// One immutable compiled generation of the configuration: what workers run on. Parts are shared
+// between generations by pointer. A connection pins the listener it came in on; a stream refers to
+// what its connection pins.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sidecar/config/bootstrap.h"
+#include "sidecar/config/listener.h"
+#include "sidecar/metrics/http_stats.h"
+#include "sidecar/metrics/listener_stats.h"
+#include "sidecar/proxy/access_log.h"
+#include "sidecar/proxy/local_reply.h"
+#include "sidecar/route/router.h"
+
+namespace pillion::proxy {
+
+// What access logs and local replies need from the process; filled in by the server.
+struct SnapshotDeps {
+  metrics::Registry& metrics;
+  AccessLogSinks& log_sinks;
+};
+
+// One HTTP connection manager, compiled.
+class HttpRuntime {
+ public:
+  static Result<std::unique_ptr<HttpRuntime>, Problem> compile(
+      std::shared_ptr<const config::HttpConnectionManager> config,
+      const std::string& listener_stat_name, const SnapshotDeps& deps);
+  [[nodiscard]] const config::HttpConnectionManager& config() const { return *config_; }
+  [[nodiscard]] const route::Router& router() const { return *router_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<AccessLogger>>& loggers() const {
+    return loggers_;
+  }
+  [[nodiscard]] const LocalReplyRewriter& local_replies() const { return local_replies_; }
+  metrics::HttpStats& stats() const { return stats_.here(); }
+  metrics::ListenerHttpStats& listener_stats() const { return listener_stats_.here(); }
+  metrics::Http1Stats& http1_stats() const { return http1_stats_.here(); }
+  // The configured type of that upgrade (lower case), or null.
+  [[nodiscard]] const config::UpgradeConfig* upgrade(std::string_view type) const;
+
+ private:
+  HttpRuntime(std::shared_ptr<const config::HttpConnectionManager> config,
+              const std::string& listener_stat_name, metrics::Registry& metrics);
+  std::shared_ptr<const config::HttpConnectionManager> config_;
+  std::unique_ptr<route::Router> router_;
+  std::vector<std::unique_ptr<AccessLogger>> loggers_;
+  LocalReplyRewriter local_replies_;
+  mutable metrics::PerWorker<metrics::HttpStats> stats_;
+  mutable metrics::PerWorker<metrics::ListenerHttpStats> listener_stats_;
+  mutable metrics::PerWorker<metrics::Http1Stats> http1_stats_;
+};
+
+// One listener, compiled: chooses the filter chain of each connection.
+class ListenerRuntime {
+ public:
+  static Result<std::unique_ptr<ListenerRuntime>, Problem> compile(
+      std::shared_ptr<const config::Listener> config, const SnapshotDeps& deps);
+  [[nodiscard]] const config::Listener& config() const { return *config_; }
+  // The connection manager for a connection, by Envoy's order of criteria: destination port,
+  // destination prefix, direct source prefix, source type, source prefix, source port; the most
+  // specific wins. Null: no match.
+  [[nodiscard]] const HttpRuntime* choose(const Address& local, const Address& remote) const;
+  [[nodiscard]] const std::string& stat_name() const { return stat_name_; }
+  metrics::ListenerStats& stats() const { return stats_.here(); }
+  // Logs of the listener itself, one line per connection.
+  [[nodiscard]] const std::vector<std::unique_ptr<AccessLogger>>& loggers() const {
+    return loggers_;
+  }
+
+ private:
+  ListenerRuntime(std::shared_ptr<const config::Listener> config, std::string stat_name,
+                  metrics::Registry& metrics);
+  struct Chain {
+    const config::FilterChain* config;
+    std::unique_ptr<HttpRuntime> http;
+  };
+  std::shared_ptr<const config::Listener> config_;
+  std::string stat_name_;
+  std::vector<Chain> chains_;
+  std::unique_ptr<HttpRuntime> default_chain_;
+  std::vector<std::unique_ptr<AccessLogger>> loggers_;
+  mutable metrics::PerWorker<metrics::ListenerStats> stats_;
+};
+
+struct Snapshot {
+  uint64_t generation = 0;
+  std::vector<std::shared_ptr<const ListenerRuntime>> listeners;
+};
+
+// Problem names the listener and what cannot be compiled.
+Result<std::shared_ptr<const Snapshot>, Problem> compile_snapshot(
+    const config::Bootstrap& bootstrap, const SnapshotDeps& deps);
+
+}  // namespace pillion::proxy

@@ -1,0 +1,83 @@
+#include "sidecar/proxy/stream.h"
+
+#include "sidecar/base/check.h"
+
+namespace pillion::proxy {
+
+Stream::Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& http,
+               const ConnectionFacts& connection)
+    : owner_(owner),
+      worker_(worker),
+      http_(http),
+      connection_(connection),
+      arena_(worker.blocks),
+      remote_(connection.remote),
+      attempt_(*this),
+      body_limit_(connection.buffer_limit),
+      idle_limit_(http.config().stream_idle_timeout),
+      timeout_timer_(io::Timer::of<&Stream::on_route_timeout>(worker.loop.timers(), *this)),
+      per_try_timer_(io::Timer::of<&Stream::on_per_try_timeout>(worker.loop.timers(), *this)),
+      idle_timer_(io::Timer::of<&Stream::on_idle_timeout>(worker.loop.timers(), *this)),
+      filter_timer_(io::Timer::of<&Stream::on_filter_timer>(worker.loop.timers(), *this)) {
+  info_.start_wall = worker.loop.wall_now();
+  info_.times.start = worker.loop.now();
+  info_.connection_id = connection.id;
+  info_.downstream_remote = &remote_;
+  info_.downstream_direct_remote = &connection.remote;
+  info_.downstream_local = &connection.local;
+  info_.listener_name = connection.listener_name;
+  metrics::HttpStats& stats = http.stats();
+  stats.downstream_rq_total.add();
+  stats.downstream_rq_http1_total.add();
+  stats.downstream_rq_active.add();
+  worker.active_streams.store(worker.active_streams.load(std::memory_order_relaxed) + 1,
+                              std::memory_order_relaxed);
+  touch();
+  arm_request_timers();
+}
+
+Stream::~Stream() = default;
+
+void Stream::enter(Phase next) {
+  // kDone follows anything; a reply of our own may come from any phase before the response; else
+  // one step at a time, but for retries, which stay in kAttempt.
+  bool step = next == Phase::kDone || (next == Phase::kFilterResponse && phase_ < next) ||
+              static_cast<int>(next) == static_cast<int>(phase_) + 1 ||
+              (next == Phase::kAttempt && phase_ == Phase::kAttempt);
+  CHECK(step && phase_ != Phase::kDone);
+  phase_ = next;
+}
+
+format::Context Stream::context() const {
+  return {&info_, request_, response_, response_trailers_, reply_body_};
+}
+
+filter::Overrides Stream::overrides() const {
+  filter::Overrides levels;
+  const config::RouteTable& table = http_.router().table();
+  levels.add(&table.filters);
+  if (match_.virtual_host != nullptr) levels.add(match_.virtual_host->config().filters.get());
+  if (match_.route != nullptr) levels.add(match_.route->config().filters.get());
+  if (match_.weighted != nullptr) levels.add(&match_.weighted->filters);
+  return levels;
+}
+
+std::optional<filter::ClusterHealth> Stream::cluster_health(std::string_view name) const {
+  upstream::Cluster* cluster = worker_.clusters.find(name);
+  if (cluster == nullptr) return std::nullopt;
+  filter::ClusterHealth health;
+  for (const auto& endpoint : cluster->priorities().endpoints()->all) {
+    ++health.hosts;
+    if (endpoint->health == config::Endpoint::Health::kHealthy ||
+        endpoint->health == config::Endpoint::Health::kDegraded)
+      ++health.usable;
+  }
+  return health;
+}
+
+bool Stream::server_draining() const {
+  return worker_.process.draining.load(std::memory_order_relaxed) ||
+         worker_.process.health_check_failed.load(std::memory_order_relaxed);
+}
+
+}  // namespace pillion::proxy

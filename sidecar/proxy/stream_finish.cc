@@ -1,0 +1,159 @@
+// How streams end: time-outs, disconnects, and the accounting that every stream goes through once.
+
+#include "sidecar/proxy/stream.h"
+
+namespace pillion::proxy {
+
+void Stream::on_route_timeout() {
+  if (request_ == nullptr) {
+    http_.stats().downstream_rq_header_timeout.add();
+    request_ = arena_.make<http::RequestHead>(arena_);
+    enter(Phase::kFilterRequest);
+    owner_.close_after_response();
+    reply(408, "request header timeout", "request_header_timeout");
+    return;
+  }
+  if (!request_complete_) {
+    http_.stats().downstream_rq_timeout.add();
+    reply(408, "request timeout", "request_overall_timeout");
+    return;
+  }
+  cluster_->stats().upstream_rq_timeout.add();
+  if (attempt_.active())
+    attempt_.endpoint().counts.rq_timeout.fetch_add(1, std::memory_order_relaxed);
+  attempt_.cancel();
+  retry_pending_ = false;
+  info_.set_flag(ResponseFlag::kUpstreamRequestTimeout);
+  if (head_sent_) {
+    fail_after_head("response_timeout");
+    return;
+  }
+  charge_upstream(504, false);
+  reply(504, "upstream request timeout", "response_timeout", ResponseFlag::kUpstreamRequestTimeout);
+}
+
+void Stream::on_per_try_timeout() {
+  if (retry_pending_) {  // the back-off is over
+    start_attempt();
+    return;
+  }
+  cluster_->stats().upstream_rq_per_try_timeout.add();
+  attempt_.endpoint().counts.rq_timeout.fetch_add(1, std::memory_order_relaxed);
+  attempt_.cancel();
+  on_attempt_failed(AttemptEnd::kPerTryTimeout,
+                    {{Code::kTimeout, Origin::kUpstream, true, "per try timeout"},
+                     upstream::Evidence::kUnknown,
+                     false});
+}
+
+void Stream::on_idle_timeout() {
+  http_.stats().downstream_rq_idle_timeout.add();
+  info_.set_flag(ResponseFlag::kStreamIdleTimeout);
+  if (request_ == nullptr) {
+    request_ = arena_.make<http::RequestHead>(arena_);
+    enter(Phase::kFilterRequest);
+    owner_.close_after_response();
+  }
+  if (head_sent_) {
+    fail_after_head("stream_idle_timeout");
+    return;
+  }
+  reply(request_complete_ ? 504 : 408, "stream timeout", "stream_idle_timeout");
+}
+
+void Stream::on_max_duration() {
+  http_.stats().downstream_rq_max_duration_reached.add();
+  info_.set_flag(ResponseFlag::kDurationTimeout);
+  if (request_ == nullptr) {
+    request_ = arena_.make<http::RequestHead>(arena_);
+    enter(Phase::kFilterRequest);
+  }
+  if (head_sent_) {
+    fail_after_head("max_duration_timeout");
+    return;
+  }
+  reply(request_complete_ ? 504 : 408, "downstream duration timeout", "max_duration_timeout");
+}
+
+void Stream::on_request_malformed(const http::ProtocolError& error) {
+  if (done()) return;
+  info_.set_flag(ResponseFlag::kDownstreamProtocolError);
+  owner_.close_after_response();
+  if (request_ == nullptr) {
+    request_ = arena_.make<http::RequestHead>(arena_);
+    enter(Phase::kFilterRequest);
+  }
+  if (head_sent_) {
+    fail_after_head(error.details);
+    return;
+  }
+  reply(error.status, http::reason_phrase(error.status), error.details);
+}
+
+void Stream::on_downstream_gone() {
+  if (done()) return;
+  info_.set_flag(ResponseFlag::kDownstreamConnectionTermination);
+  if (!is_tunnel_ || info_.response_code_details.empty())
+    info_.response_code_details = "downstream_remote_disconnect";
+  http_.stats().downstream_rq_rx_reset.add();
+  finish(true);
+}
+
+void Stream::abort(std::string_view details) {
+  if (done()) return;
+  info_.response_code_details = details;
+  finish(true);
+}
+
+void Stream::charge_upstream(int status, bool retried) {
+  metrics::ClusterStats& stats = cluster_->stats();
+  (retried ? stats.retry_upstream_rq : stats.upstream_rq).add(status);
+}
+
+void Stream::finish(bool reset) {
+  if (done()) return;
+  enter(Phase::kDone);
+  attempt_.cancel();
+  retry_.give_back();
+  timeout_timer_.cancel();
+  per_try_timer_.cancel();
+  idle_timer_.cancel();
+  filter_timer_.cancel();
+  duration_timer_.reset();
+  info_.times.end = worker_.loop.now();
+  chain_.finish();
+  metrics::HttpStats& stats = http_.stats();
+  stats.downstream_rq_active.sub();
+  if (is_tunnel_) stats.downstream_cx_upgrades_active.sub();
+  if (head_sent_) {
+    if (!info_.health_check) {
+      stats.downstream_rq.add(info_.response_code);
+      http_.listener_stats().downstream_rq.add(info_.response_code);
+    }
+    if (!request_complete_) stats.downstream_rq_response_before_rq_complete.add();
+  }
+  double ms =
+      std::chrono::duration<double, std::milli>(info_.times.end - info_.times.start).count();
+  stats.downstream_rq_time.record(ms);
+  if (reset && head_sent_) stats.downstream_rq_tx_reset.add();
+  log();
+  if (cluster_ != nullptr) {
+    cluster_->release();
+    cluster_ = nullptr;
+  }
+  worker_.active_streams.store(worker_.active_streams.load(std::memory_order_relaxed) - 1,
+                               std::memory_order_relaxed);
+  if (request_flow_paused_) {
+    request_flow_paused_ = false;
+    owner_.resume_request();
+  }
+  bool intact = response_end_ && request_complete_ && !is_tunnel_;
+  owner_.on_stream_done(intact, reset);
+}
+
+void Stream::log() {
+  format::Context facts = context();
+  for (const auto& logger : http_.loggers()) logger->log(facts, worker_.random.next());
+}
+
+}  // namespace pillion::proxy

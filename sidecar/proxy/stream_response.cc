@@ -1,0 +1,395 @@
+// The response's way through a stream: retries, replies of our own, filters, and the way
+// downstream.
+
+#include <algorithm>
+
+#include "sidecar/base/text.h"
+#include "sidecar/proxy/request_headers.h"
+#include "sidecar/proxy/stream.h"
+
+namespace pillion::proxy {
+
+using http::HeaderId;
+
+namespace {
+
+// Envoy's words for how an attempt ended, in bodies and (with underscores) in details.
+std::string_view reset_reason(AttemptEnd end) {
+  switch (end) {
+    case AttemptEnd::kOverflow:
+      return "overflow";
+    case AttemptEnd::kConnectFailed:
+      return "remote connection failure";
+    case AttemptEnd::kConnectTimeout:
+      return "connection timeout";
+    case AttemptEnd::kProtocol:
+      return "protocol error";
+    case AttemptEnd::kReset:
+    case AttemptEnd::kPerTryTimeout:
+      break;
+  }
+  return "connection termination";
+}
+
+ResponseFlag flag_of(AttemptEnd end) {
+  switch (end) {
+    case AttemptEnd::kOverflow:
+      return ResponseFlag::kUpstreamOverflow;
+    case AttemptEnd::kConnectFailed:
+    case AttemptEnd::kConnectTimeout:
+      return ResponseFlag::kUpstreamConnectionFailure;
+    case AttemptEnd::kProtocol:
+      return ResponseFlag::kUpstreamProtocolError;
+    case AttemptEnd::kReset:
+      return ResponseFlag::kUpstreamConnectionTermination;
+    case AttemptEnd::kPerTryTimeout:
+      break;
+  }
+  return ResponseFlag::kUpstreamRequestTimeout;
+}
+
+// Stale idle connections that one request may meet before it counts as failed.
+constexpr uint32_t kMaxStaleConnections = 16;
+
+}  // namespace
+
+void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
+  touch();
+  bool tunnel =
+      !upgrade_.empty() &&
+      (head.status == 101 || (upgrade_ == "connect" && head.status >= 200 && head.status < 300));
+  if (head.status < 200 && !tunnel) {
+    if (head.status == 101) {
+      // Nobody asked to switch protocols; what follows is no HTTP.
+      attempt_.cancel();
+      reply_for(AttemptEnd::kProtocol, {});
+      return;
+    }
+    on_interim(head);
+    return;
+  }
+  per_try_timer_.cancel();
+  info_.times.response_first = worker_.loop.now();
+  RetryDecision decision = RetryDecision::kNo;
+  if (!tunnel) decision = retry_.on_response(head, *cluster_, action_->priority);
+  if (decision == RetryDecision::kYes) {
+    if (request_passed_ && replayable_) {
+      charge_upstream(head.status, true);
+      if (!end) attempt_.cancel();
+      retry_pending_ = true;
+      if (!end) per_try_timer_.arm(retry_.backoff(worker_.random));
+      return;
+    }
+  }
+  note_retry_refused(decision);
+  retry_.on_final_response(head.status, *cluster_);
+  auto& counts = attempt_.endpoint().counts;
+  (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
+  charge_upstream(head.status, false);
+  if (tunnel) {
+    is_tunnel_ = true;
+    attempt_.start_tunnel();
+  } else if (!upgrade_.empty()) {
+    attempt_.send_end(nullptr);
+    upgrade_ = {};
+  }
+  info_.response_code_details = "via_upstream";
+  body_.clear();
+  replayable_ = false;
+  edit_upstream_response(head);
+  response_head_end_ = end;
+  begin_response(head, end);
+}
+
+void Stream::edit_upstream_response(http::ResponseHead& head) {
+  http::Headers& headers = head.headers;
+  response_ = &head;
+  if (!http_.config().suppress_envoy_headers) {
+    auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       worker_.loop.now() - info_.times.request_sent_first)
+                       .count();
+    char text[24];
+    char* end = std::to_chars(text, text + sizeof(text), elapsed).ptr;
+    headers.set(HeaderId::kEnvoyServiceTime,
+                arena_.copy({text, static_cast<std::size_t>(end - text)}));
+  }
+  if (match_.virtual_host->config().include_attempt_count_in_response)
+    headers.set(HeaderId::kEnvoyAttemptCount, arena_.copy(std::to_string(info_.attempts)));
+  match_.route->edit_response(head, context(), match_.weighted);
+}
+
+void Stream::on_interim(const http::ResponseHead& head) {
+  if (http_.config().proxy_100_continue && !head_sent_) owner_.send_interim(head.status, &head);
+}
+
+void Stream::on_attempt_body(std::string_view data) {
+  if (done() || retry_pending_ || local_reply_) return;
+  touch();
+  if (is_tunnel_ || chain_.empty())
+    pass_response_body(data, false);
+  else
+    chain_.response_body(data, false);
+  if (!done()) check_response_flow();
+}
+
+void Stream::on_attempt_end(http::Headers* trailers) {
+  if (done() || local_reply_) return;
+  if (retry_pending_) {  // a response without a body, to be tried again: its connection is free now
+    per_try_timer_.arm(retry_.backoff(worker_.random));
+    return;
+  }
+  info_.times.response_last = worker_.loop.now();
+  if (is_tunnel_) {
+    finish_response(nullptr);
+    return;
+  }
+  if (request_complete_) {
+    double ms =
+        std::chrono::duration<double, std::milli>(worker_.loop.now() - info_.times.request_received)
+            .count();
+    cluster_->stats().upstream_rq_time.record(ms);
+  }
+  if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
+  upstream_done_ = true;
+  if (response_head_end_) {
+    if (head_sent_) finish_response(nullptr);
+  } else if (chain_.empty()) {
+    finish_response(trailers);
+  } else if (trailers != nullptr)
+    chain_.response_trailers(*trailers);
+  else
+    chain_.response_body({}, true);
+}
+
+void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& failure) {
+  if (done()) return;
+  if (attempt_.response_started()) {
+    info_.set_flag(flag_of(end));
+    cluster_->stats().upstream_rq_rx_reset.add();
+    if (head_sent_) http_.stats().rq_reset_after_downstream_response_started.add();
+    fail_after_head(arena_.concat(
+        "upstream_reset_after_response_started{",
+        end == AttemptEnd::kProtocol ? "protocol_error" : "connection_termination", "}"));
+    return;
+  }
+  per_try_timer_.cancel();
+  if (end == AttemptEnd::kReset) cluster_->stats().upstream_rq_rx_reset.add();
+  bool untouched = failure.evidence != upstream::Evidence::kUnknown;
+  if (end == AttemptEnd::kReset && untouched && failure.reused_connection && replayable_ &&
+      info_.attempts <= kMaxStaleConnections + retry_.retries() && !is_tunnel_) {
+    // The connection was closed while it was idle and nobody has seen the request: send it again at
+    // once.
+    --info_.attempts;
+    start_attempt();
+    return;
+  }
+  if (pool_counts_as_error(end))
+    attempt_.endpoint().counts.rq_error.fetch_add(1, std::memory_order_relaxed);
+  RetryDecision decision = retry_.on_failure(end, request_sent_, *cluster_, action_->priority);
+  if (decision == RetryDecision::kYes) {
+    if (replayable_ && request_passed_) {
+      retry_pending_ = true;
+      per_try_timer_.arm(retry_.backoff(worker_.random));
+      return;
+    }
+  }
+  note_retry_refused(decision);
+  reply_for(end, failure);
+}
+
+bool Stream::pool_counts_as_error(AttemptEnd end) {
+  return end != AttemptEnd::kOverflow;
+}
+
+void Stream::note_retry_refused(RetryDecision decision) {
+  if (decision == RetryDecision::kLimitExceeded)
+    info_.set_flag(ResponseFlag::kUpstreamRetryLimitExceeded);
+  if (decision == RetryDecision::kOverflow) info_.set_flag(ResponseFlag::kUpstreamOverflow);
+}
+
+void Stream::reply_for(AttemptEnd end, const upstream::AttemptFailure& failure) {
+  int status = end == AttemptEnd::kPerTryTimeout ? 504 : end == AttemptEnd::kProtocol ? 502 : 503;
+  charge_upstream(status, false);
+  if (end == AttemptEnd::kPerTryTimeout) {
+    reply(status, "upstream request timeout", "upstream_per_try_timeout",
+          ResponseFlag::kUpstreamRequestTimeout);
+    return;
+  }
+  std::string_view reason = reset_reason(end);
+  std::string_view again = retry_.retries() > 0 ? "retried and the latest " : "";
+  std::string_view transport;
+  if (end == AttemptEnd::kConnectFailed) {
+    transport = arena_.concat("delayed connect error: ", failure.error.what);
+    info_.upstream_transport_failure = transport;
+  }
+  std::string_view body = arena_.concat(
+      "upstream connect error or disconnect/reset before headers. ", again,
+      "reset reason: ", reason, transport.empty() ? "" : ", transport failure reason: ", transport);
+  std::string details(arena_.concat("upstream_reset_before_response_started{", reason,
+                                    transport.empty() ? "" : "|", transport, "}"));
+  std::replace(details.begin(), details.end(), ' ', '_');
+  reply(status, body, arena_.copy(details), flag_of(end));
+}
+
+void Stream::prepare_reply(const filter::LocalReply& wanted) {
+  auto* response = arena_.make<http::ResponseHead>(arena_);
+  Reply reply{wanted.status, arena_.copy(wanted.body), arena_.copy(wanted.content_type),
+              wanted.grpc_status};
+  info_.response_code_details = arena_.copy(wanted.details);
+  if (wanted.flag != ResponseFlag::kCount) info_.set_flag(wanted.flag);
+  response->status = reply.status;
+  if (wanted.edit != nullptr) wanted.edit(*response, wanted.edit_context);
+  reply_body_ = reply.body;
+  info_.response_code = reply.status;
+  http_.local_replies().rewrite(reply, *response, context(), arena_);
+  reply_body_ = form_reply(reply, *request_, *response);
+  prepared_ = response;
+}
+
+void Stream::send_reply() {
+  http::ResponseHead* head = std::exchange(prepared_, nullptr);
+  attempt_.cancel();
+  timeout_timer_.cancel();
+  per_try_timer_.cancel();
+  chain_.stop_request();
+  if (head_sent_) {
+    fail_after_head(info_.response_code_details);
+    return;
+  }
+  local_reply_ = true;
+  std::string_view body = reply_body_;
+  begin_response(*head, body.empty());
+  if (!body.empty() && !done()) {
+    if (chain_.empty())
+      on_response_body_done(body, true);
+    else
+      chain_.response_body(body, true);
+  }
+}
+
+void Stream::reply(int status, std::string_view body, std::string_view details,
+                   std::optional<ResponseFlag> flag) {
+  filter::LocalReply wanted;
+  wanted.status = status;
+  wanted.body = body;
+  wanted.details = details;
+  if (flag) wanted.flag = *flag;
+  struct Edits {
+    Stream& stream;
+  } edits{*this};
+  wanted.edit_context = &edits;
+  wanted.edit = [](http::ResponseHead& head, const void* context) {
+    Stream& self = static_cast<const Edits*>(context)->stream;
+    self.edit_own_response(head);
+  };
+  prepare_reply(wanted);
+  send_reply();
+}
+
+void Stream::edit_own_response(http::ResponseHead& head) {
+  bool direct =
+      match_.route != nullptr && match_.route->direct_response() != nullptr && action_ == nullptr;
+  if (direct && phase_ == Phase::kRoute) match_.route->edit_response(head, context(), nullptr);
+  if (info_.has_flag(ResponseFlag::kUpstreamOverflow) && !http_.config().suppress_envoy_headers)
+    head.headers.add_view(HeaderId::kEnvoyOverloaded, "true");
+  if (action_ != nullptr && match_.virtual_host->config().include_attempt_count_in_response)
+    head.headers.set(HeaderId::kEnvoyAttemptCount, arena_.copy(std::to_string(info_.attempts)));
+}
+
+void Stream::reset_stream(std::string_view details) {
+  info_.response_code_details = details;
+  finish(true);
+}
+
+void Stream::on_request_too_large() {
+  http_.stats().downstream_rq_too_large.add();
+  reply(413, "Payload Too Large", "request_payload_too_large");
+}
+
+void Stream::on_response_too_large() {
+  http_.stats().rs_too_large.add();
+  reply(500, "Internal Server Error", "response_payload_too_large");
+}
+
+void Stream::begin_response(http::ResponseHead& head, bool end) {
+  response_ = &head;
+  enter(Phase::kFilterResponse);
+  if (chain_.empty())
+    on_response_head_done(end);
+  else
+    chain_.response_head(end);
+}
+
+void Stream::on_response_head_done(bool end) {
+  if (phase_ != Phase::kFilterResponse) return;
+  http::ResponseHead& head = *response_;
+  prepare_response(head, http_.config(), is_tunnel_, worker_);
+  if (http_.config().always_set_request_id_in_response && !info_.request_id.empty())
+    head.headers.set(HeaderId::kRequestId, info_.request_id);
+  info_.response_code = head.status;
+  info_.response_header_bytes = head.headers.byte_size();
+  info_.times.downstream_first = worker_.loop.now();
+  head_sent_ = true;
+  enter(Phase::kBody);
+  if (is_tunnel_) {
+    metrics::HttpStats& stats = http_.stats();
+    stats.downstream_cx_upgrades_total.add();
+    stats.downstream_cx_upgrades_active.add();
+    timeout_timer_.cancel();
+    owner_.send_head(head, false, head.status == 101 ? upgrade_ : std::string_view{});
+    owner_.start_tunnel();
+    return;
+  }
+  owner_.send_head(head, end, {});
+  // An upstream's bodiless response ends with on_attempt_end, which gives the connection back
+  // first.
+  if (end && (local_reply_ || upstream_done_)) finish_response(nullptr);
+}
+
+void Stream::on_response_body_done(std::string_view data, bool end) {
+  pass_response_body(data, end);
+}
+
+void Stream::on_response_trailers_done(http::Headers& trailers) {
+  finish_response(&trailers);
+}
+
+void Stream::pass_response_body(std::string_view data, bool end) {
+  if (done()) return;
+  if (!data.empty()) {
+    info_.response_body_bytes += data.size();
+    owner_.send_body(data);
+  }
+  if (end) finish_response(nullptr);
+}
+
+void Stream::finish_response(http::Headers* trailers) {
+  if (done()) return;
+  response_trailers_ = trailers;
+  response_end_ = true;
+  if (!is_tunnel_) owner_.send_end(trailers);
+  finish(false);
+}
+
+void Stream::check_response_flow() {
+  if (owner_.clogged() || chain_.response_full())
+    attempt_.pause_response();
+  else
+    attempt_.resume_response();
+}
+
+void Stream::on_downstream_drained() {
+  touch();
+  if (!done() && !chain_.response_full()) attempt_.resume_response();
+}
+
+void Stream::fail_after_head(std::string_view details) {
+  if (!head_sent_) {
+    reply(502, {}, details);
+    return;
+  }
+  info_.response_code_details = details;
+  finish(true);
+}
+
+}  // namespace pillion::proxy

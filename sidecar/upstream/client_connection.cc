@@ -1,0 +1,270 @@
+#include "sidecar/upstream/client_connection.h"
+
+#include <utility>
+
+#include "sidecar/upstream/cluster.h"
+#include "sidecar/upstream/pool.h"
+
+namespace pillion::upstream {
+
+namespace {
+
+const config::UpstreamHttp& http_options(const config::Cluster& cluster) {
+  static const config::UpstreamHttp kDefaults;
+  return cluster.http ? *cluster.http : kDefaults;
+}
+
+http::CodecLimits limits_of(const config::Cluster& cluster) {
+  const config::UpstreamHttp& http = http_options(cluster);
+  return {http.max_response_headers_kb * 1024, http.max_headers_count};
+}
+
+double milliseconds(Duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(Pool& pool, net::Fd fd, uint64_t id)
+    : pool_(pool),
+      connection_(pool.cluster().loop(), *this, std::move(fd), net::Connection::Connecting{}),
+      parser_(http::Role::kClient, *this, limits_of(pool.cluster().config())),
+      idle_timer_(
+          pool.cluster().loop().timers(),
+          [](void* self) {
+            auto* c = static_cast<ClientConnection*>(self);
+            if (c->connection_.connecting())
+              c->on_connect_timeout();
+            else
+              c->on_idle_timeout();
+          },
+          this),
+      id_(id),
+      connect_started_(pool.cluster().loop().now()) {
+  connection_.set_watermark(pool.cluster().config().buffer_limit);
+  idle_timer_.arm(pool.cluster().config().connect_timeout);
+}
+
+ClientConnection::~ClientConnection() = default;
+
+const Endpoint& ClientConnection::endpoint() const {
+  return *pool_.endpoint();
+}
+
+void ClientConnection::on_connected() {
+  idle_timer_.cancel();
+  connected_ = pool_.cluster().loop().now();
+  local_ = net::local_address(connection_.fd());
+  pool_.cluster().stats().upstream_cx_connect_ms.record(
+      milliseconds(connected_ - connect_started_));
+  pool_.on_ready(*this);
+}
+
+void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead& head, bool end,
+                                 std::string_view upgrade) {
+  events_ = &events;
+  written_at_start_ = connection_.bytes_written() + connection_.unsent();
+  read_at_start_ = connection_.bytes_read();
+  response_done_ = false;
+  bool connect = head.method == http::Method::kConnect;
+  bool tunnel = connect || !upgrade.empty();
+  parser_.expect(head.method == http::Method::kHead ? http::ExpectedBody::kNone
+                 : connect                          ? http::ExpectedBody::kTunnel
+                                                    : http::ExpectedBody::kNormal);
+  http::Http1Tail tail;
+  tail.upgrade = upgrade;
+  tail.proper_case = http_options(pool_.cluster().config()).proper_case_headers;
+  chunked_ = !end && !tunnel && !head.headers.has(http::HeaderId::kContentLength);
+  tail.chunked = chunked_;
+  http::write_head(connection_.output(), head, tail);
+  request_done_ = end;
+}
+
+void ClientConnection::send_body(std::string_view data) {
+  if (closed_ || data.empty()) return;
+  if (chunked_) {
+    http::write_chunk_size(connection_.output(), data.size());
+    connection_.write(data);
+    connection_.write("\r\n");
+  } else {
+    connection_.write(data);
+  }
+}
+
+void ClientConnection::send_end(const http::Headers* trailers) {
+  if (closed_) return;
+  if (chunked_) http::write_last_chunk(connection_.output(), trailers);
+  request_done_ = true;
+}
+
+void ClientConnection::start_tunnel() {
+  tunnel_ = true;
+  parser_.start_tunnel();
+}
+
+void ClientConnection::abandon() {
+  events_ = nullptr;
+  close(true);
+}
+
+Arena& ClientConnection::on_message_begin(http::StreamId) {
+  return events_->response_arena();
+}
+
+void ClientConnection::on_data(std::string_view bytes) {
+  if (events_ == nullptr) {
+    // An idle peer has nothing to say; whatever this is, it answers no request of ours.
+    pool_.cluster().stats().upstream_cx_protocol_error.add();
+    close(true);
+    return;
+  }
+  Result<std::size_t> taken = parser_.feed(bytes);
+  if (closed_) return;
+  if (!taken) {
+    pool_.cluster().stats().upstream_cx_protocol_error.add();
+    fail({Code::kProtocol, Origin::kUpstream, false, "malformed response"}, true);
+    return;
+  }
+  if (response_done_) {
+    // Bytes after a response are no answer to anything; do not let them meet the next request.
+    if (*taken < bytes.size()) retired_ = true;
+    complete(trailers_);
+  }
+}
+
+void ClientConnection::on_response(http::StreamId, http::ResponseHead& head, bool end) {
+  if (events_ != nullptr) events_->on_response_head(head, end);
+}
+
+void ClientConnection::on_body(http::StreamId, std::string_view data) {
+  if (events_ != nullptr) events_->on_response_body(data);
+}
+
+void ClientConnection::on_message_end(http::StreamId, http::Headers* trailers) {
+  // Finished after feed() has returned, when it is known whether stray bytes follow.
+  response_done_ = true;
+  trailers_ = trailers;
+}
+
+void ClientConnection::complete(http::Headers* trailers) {
+  ResponseEvents* events = std::exchange(events_, nullptr);
+  response_done_ = false;
+  trailers_ = nullptr;
+  ++requests_;
+  count_bytes();
+  const config::UpstreamHttp& http = http_options(pool_.cluster().config());
+  bool full =
+      http.max_requests_per_connection != 0 && requests_ >= http.max_requests_per_connection;
+  if (full) pool_.cluster().stats().upstream_cx_max_requests.add();
+  if (!retired_ && http.max_connection_duration.count() != 0 &&
+      pool_.cluster().loop().now() - connected_ >= http.max_connection_duration)
+    retired_ = true;
+  bool reusable = parser_.keep_alive() && request_done_ && !retired_ && !full;
+  // The stream first: what it does next (a further request on this worker) may not find this
+  // connection.
+  if (!reusable) {
+    close(true);
+    events->on_response_end(trailers);
+    return;
+  }
+  parser_.resume();
+  events->on_response_end(trailers);
+  if (!closed_) pool_.on_released(*this);
+}
+
+void ClientConnection::on_end() {
+  if (events_ == nullptr) {
+    close(false);
+    return;
+  }
+  if (tunnel_) {
+    ResponseEvents* events = std::exchange(events_, nullptr);
+    close(false);
+    events->on_response_end(nullptr);
+    return;
+  }
+  if (parser_.in_message() && !parser_.in_head() && parser_.finish()) {
+    retired_ = true;
+    complete(trailers_);
+    return;
+  }
+  fail({Code::kReset, Origin::kUpstream, false, "connection closed by upstream"}, false);
+}
+
+void ClientConnection::on_failed(Error error) {
+  if (connection_.connecting()) {
+    pool_.cluster().stats().upstream_cx_connect_fail.add();
+    closed_ = true;
+    idle_timer_.cancel();
+    pool_.on_closed(*this, true, PoolFailure::kConnectFailed, error);
+    return;
+  }
+  fail(error, false);
+}
+
+void ClientConnection::on_connect_timeout() {
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  stats.upstream_cx_connect_timeout.add();
+  stats.upstream_cx_connect_fail.add();
+  closed_ = true;
+  connection_.close();
+  pool_.on_closed(*this, true, PoolFailure::kConnectTimeout,
+                  {Code::kTimeout, Origin::kUpstream, true, "connect timeout"});
+}
+
+void ClientConnection::on_idle_timeout() {
+  pool_.cluster().stats().upstream_cx_idle_timeout.add();
+  close(true);
+}
+
+void ClientConnection::on_drained() {
+  if (events_ != nullptr) events_->on_request_drained();
+}
+
+void ClientConnection::fail(Error error, bool by_us) {
+  ResponseEvents* events = std::exchange(events_, nullptr);
+  AttemptFailure failure{error, Evidence::kUnknown, requests_ > 0};
+  if (events != nullptr && !parser_.in_message() && error.code == Code::kReset) {
+    int64_t acknowledged = connection_.acknowledged();
+    if (connection_.bytes_written() <= written_at_start_)
+      failure.evidence = Evidence::kNothingSent;
+    else if (acknowledged >= 0 && static_cast<uint64_t>(acknowledged) <= written_at_start_)
+      failure.evidence = Evidence::kUnprocessed;
+  }
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  if (events != nullptr) {
+    stats.upstream_cx_destroy_with_active_rq.add();
+    (by_us ? stats.upstream_cx_destroy_local_with_active_rq
+           : stats.upstream_cx_destroy_remote_with_active_rq)
+        .add();
+  }
+  close(by_us);
+  if (events != nullptr) events->on_response_failed(failure);
+}
+
+void ClientConnection::count_bytes() {
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  stats.upstream_cx_rx_bytes_total.add(connection_.bytes_read() -
+                                       std::exchange(counted_read_, connection_.bytes_read()));
+  stats.upstream_cx_tx_bytes_total.add(
+      connection_.bytes_written() - std::exchange(counted_written_, connection_.bytes_written()));
+}
+
+void ClientConnection::close(bool by_us) {
+  if (closed_) return;
+  closed_ = true;
+  bool was_connecting = connection_.connecting();
+  idle_timer_.cancel();
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  if (!was_connecting) {
+    count_bytes();
+    stats.upstream_cx_length_ms.record(milliseconds(pool_.cluster().loop().now() - connected_));
+    stats.upstream_cx_destroy.add();
+    (by_us ? stats.upstream_cx_destroy_local : stats.upstream_cx_destroy_remote).add();
+  }
+  connection_.close();
+  pool_.on_closed(*this, was_connecting, PoolFailure::kConnectFailed,
+                  {Code::kReset, Origin::kSelf, true, "connection closed"});
+}
+
+}  // namespace pillion::upstream

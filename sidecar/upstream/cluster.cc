@@ -1,0 +1,55 @@
+#include "sidecar/upstream/cluster.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+namespace pillion::upstream {
+
+Cluster::Cluster(std::shared_ptr<SharedCluster> shared, io::EventLoop& loop, Random& random)
+    : shared_(std::move(shared)), loop_(loop), priorities_(shared_->config(), random) {
+  refresh();
+}
+
+Cluster::~Cluster() = default;
+
+void Cluster::refresh() {
+  uint64_t version = shared_->version();
+  if (version == version_) return;
+  version_ = version;
+  priorities_.rebuild(shared_->endpoints(), loop_.now());
+  if (pools_.empty()) return;
+  std::unordered_set<const Endpoint*> present;
+  for (const auto& endpoint : priorities_.endpoints()->all) present.insert(endpoint.get());
+  for (auto it = pools_.begin(); it != pools_.end();) {
+    Pool& pool = *it->second;
+    if (present.count(it->first.endpoint) == 0 && !pool.draining()) pool.drain();
+    it = pool.draining() && pool.empty() ? pools_.erase(it) : std::next(it);
+  }
+}
+
+Pool* Cluster::choose(const PickHint& hint, config::Priority priority) {
+  bool panicked = false;
+  const Endpoint* endpoint = priorities_.pick(hint, &panicked);
+  if (panicked) stats().lb_healthy_panic.add();
+  if (endpoint == nullptr) return nullptr;
+  auto [it, added] = pools_.try_emplace(Key{endpoint, priority});
+  if (added) {
+    const auto& all = priorities_.endpoints()->all;
+    auto owner = std::find_if(all.begin(), all.end(),
+                              [&](const auto& held) { return held.get() == endpoint; });
+    it->second = std::make_unique<Pool>(*this, *owner, priority);
+  }
+  return it->second.get();
+}
+
+bool Cluster::idle() const {
+  return holders_ == 0 && std::all_of(pools_.begin(), pools_.end(),
+                                      [](const auto& entry) { return entry.second->empty(); });
+}
+
+void Cluster::drain() {
+  for (auto& [key, pool] : pools_) pool->drain();
+}
+
+}  // namespace pillion::upstream

@@ -1,0 +1,64 @@
+#pragma once
+// One worker's side of a cluster in use: its balancer and its pools. The counts it respects are
+// process-wide, in the SharedCluster. Owned by the worker's ClusterSet; worker thread.
+
+#include <memory>
+#include <unordered_map>
+
+#include "sidecar/base/hash.h"
+#include "sidecar/io/loop.h"
+#include "sidecar/upstream/load_balancer.h"
+#include "sidecar/upstream/pool.h"
+#include "sidecar/upstream/shared_cluster.h"
+
+namespace pillion::upstream {
+
+class Cluster {
+ public:
+  Cluster(std::shared_ptr<SharedCluster> shared, io::EventLoop& loop, Random& random);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // The pool of the endpoint that the balancer picks; null when no endpoint is healthy.
+  Pool* choose(const PickHint& hint, config::Priority priority);
+  // Endpoints have changed: rebuilds the balancer and drains the pools of those that are gone.
+  void refresh();
+  [[nodiscard]] const config::Cluster& config() const { return shared_->config(); }
+  [[nodiscard]] const std::shared_ptr<SharedCluster>& shared() const { return shared_; }
+  metrics::ClusterStats& stats() { return shared_->stats().here(); }
+  io::EventLoop& loop() { return loop_; }
+  [[nodiscard]] const PrioritySet& priorities() const { return priorities_; }
+  // No connection, no waiter and no stream that refers to this is left.
+  [[nodiscard]] bool idle() const;
+  // A stream keeps the cluster from being freed while it refers to it.
+  void hold() { ++holders_; }
+  void release() { --holders_; }
+  // Closes what is idle and takes no new requests, since another configuration has replaced this
+  // one.
+  void drain();
+  uint64_t next_connection_id() { return ++connection_ids_; }
+
+ private:
+  friend class Pool;
+  struct Key {
+    const Endpoint* endpoint;
+    config::Priority priority;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& k) const {
+      return mix(reinterpret_cast<uintptr_t>(k.endpoint) + static_cast<unsigned>(k.priority));
+    }
+  };
+
+  std::shared_ptr<SharedCluster> shared_;
+  io::EventLoop& loop_;
+  PrioritySet priorities_;
+  uint64_t version_ = 0;
+  uint64_t connection_ids_ = 0;
+  uint32_t holders_ = 0;
+  std::unordered_map<Key, std::unique_ptr<Pool>, KeyHash> pools_;
+};
+
+}  // namespace pillion::upstream

@@ -1,0 +1,154 @@
+#include "sidecar/upstream/pool.h"
+
+#include <utility>
+
+#include "sidecar/upstream/cluster.h"
+
+namespace pillion::upstream {
+
+Pool::Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority)
+    : cluster_(cluster), endpoint_(std::move(endpoint)), priority_(priority) {}
+
+Pool::~Pool() {
+  // Connections outlive the pool only inside the loop's list of what is to be deleted, closed and
+  // silent.
+  in_use_.for_each([](ClientConnection& c) { c.close(true); });
+  idle_.for_each([](ClientConnection& c) { c.close(true); });
+}
+
+Limits& Pool::limits() {
+  return cluster_.shared()->limits(priority_);
+}
+
+void Pool::give(ClientConnection& connection) {
+  connection.cancel_idle_timer();
+  in_use_.push_back(connection);
+}
+
+void Pool::acquire(PoolWaiter& waiter) {
+  if (!idle_.empty()) {
+    ClientConnection& connection = idle_.front();
+    give(connection);
+    waiter.on_pool_ready(connection);
+    return;
+  }
+  metrics::ClusterStats& stats = cluster_.stats();
+  if (!limits().pending.try_take()) {
+    stats.upstream_rq_pending_overflow.add();
+    waiter.on_pool_failed(PoolFailure::kOverflow,
+                          {Code::kOverload, Origin::kSelf, true, "too many pending requests"});
+    return;
+  }
+  stats.upstream_rq_pending_total.add();
+  stats.upstream_rq_pending_active.add();
+  queue_.push_back(waiter);
+  ++waiting_;
+  // A connection that is being made serves the first waiter, so one more is needed only when all
+  // are spoken for.
+  if (waiting_ > connecting_) connect();
+}
+
+void Pool::cancel(PoolWaiter& waiter) {
+  if (!waiter.linked()) return;
+  waiter.unlink();
+  --waiting_;
+  limits().pending.give();
+  cluster_.stats().upstream_rq_pending_active.sub();
+}
+
+void Pool::connect() {
+  metrics::ClusterStats& stats = cluster_.stats();
+  const config::Cluster& config = cluster_.config();
+  bool first = connections_ == 0;
+  Limit& limit = limits().connections;
+  if (!limit.try_take()) {
+    stats.upstream_cx_overflow.add();
+    // Each endpoint may have one connection beyond the limit, or its waiters would wait for ever.
+    if (!first) return;
+    limit.take();
+  }
+  net::ConnectOptions options;
+  options.source = config.bind_source.get();
+  if (config.keepalive) {
+    options.keepalive = {true, config.keepalive->probes, config.keepalive->time_s,
+                         config.keepalive->interval_s};
+  }
+  stats.upstream_cx_total.add();
+  stats.upstream_cx_http1_total.add();
+  endpoint_->counts.cx_total.fetch_add(1, std::memory_order_relaxed);
+  Result<net::Fd> fd = net::start_connect(endpoint_->address, options);
+  if (!fd) {
+    limit.give();
+    stats.upstream_cx_connect_fail.add();
+    endpoint_->counts.cx_connect_fail.fetch_add(1, std::memory_order_relaxed);
+    fail_first(PoolFailure::kConnectFailed, fd.error());
+    return;
+  }
+  stats.upstream_cx_active.add();
+  endpoint_->counts.cx_active.fetch_add(1, std::memory_order_relaxed);
+  ++connections_;
+  ++connecting_;
+  auto* connection = new ClientConnection(*this, std::move(*fd), cluster_.next_connection_id());
+  in_use_.push_back(*connection);
+}
+
+void Pool::fail_first(PoolFailure failure, Error error) {
+  if (queue_.empty()) return;
+  PoolWaiter& waiter = queue_.front();
+  cancel(waiter);
+  cluster_.stats().upstream_rq_pending_failure_eject.add();
+  waiter.on_pool_failed(failure, error);
+}
+
+void Pool::serve() {
+  while (!queue_.empty() && !idle_.empty()) {
+    PoolWaiter& waiter = queue_.front();
+    cancel(waiter);
+    ClientConnection& connection = idle_.front();
+    give(connection);
+    waiter.on_pool_ready(connection);
+  }
+}
+
+void Pool::on_ready(ClientConnection& connection) {
+  --connecting_;
+  on_released(connection);
+}
+
+void Pool::on_released(ClientConnection& connection) {
+  if (draining_) {
+    connection.close(true);
+    return;
+  }
+  idle_.push_front(connection);
+  const config::UpstreamHttp* http = cluster_.config().http.get();
+  static constexpr Duration kDefaultIdle = std::chrono::hours(1);
+  Duration idle = http != nullptr ? Duration(http->idle_timeout) : kDefaultIdle;
+  if (idle > Duration::zero()) connection.arm_idle_timer(idle);
+  serve();
+}
+
+void Pool::on_closed(ClientConnection& connection, bool was_connecting, PoolFailure failure,
+                     Error error) {
+  connection.TaggedNode<ClientConnection>::unlink();
+  --connections_;
+  if (was_connecting) --connecting_;
+  limits().connections.give();
+  cluster_.stats().upstream_cx_active.sub();
+  endpoint_->counts.cx_active.fetch_sub(1, std::memory_order_relaxed);
+  cluster_.loop().delete_later(std::unique_ptr<io::Disposable>(&connection));
+  if (was_connecting) {
+    endpoint_->counts.cx_connect_fail.fetch_add(1, std::memory_order_relaxed);
+    fail_first(failure, error);
+  }
+  // Those still waiting need a connection in place of this one.
+  if (waiting_ > connecting_ && !draining_) connect();
+}
+
+void Pool::drain() {
+  draining_ = true;
+  idle_.for_each([](ClientConnection& c) { c.close(true); });
+  in_use_.for_each([](ClientConnection& c) { c.retire(); });
+}
+
+}  // namespace pillion::upstream
