@@ -1,9 +1,10 @@
 #pragma once
-// Envoy's substitution format strings ("%REQ(:path)% %RESPONSE_CODE%"): parsed once at configuration
-// time, then rendered per stream. Used by access logs, header values and local reply bodies.
-// Reference: Envoy's docs, configuration/advanced/substitution_formatter.
+// Envoy's substitution format strings ("%REQ(:path)% %RESPONSE_CODE%"): parsed once at
+// configuration time, then rendered per stream. Used by access logs, header values and local reply
+// bodies. Reference: Envoy's docs, configuration/advanced/substitution_formatter.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ struct Context {
   std::string_view local_reply_body;
 };
 
+struct Piece;
+
 class Formatter {
  public:
   // Problem names the operator that is malformed or not supported, and lists what is.
@@ -43,16 +46,17 @@ class Formatter {
   ~Formatter();
 
  private:
-  struct Piece;
   Formatter();
   std::vector<Piece> pieces_;
   bool omit_empty_ = false;
 };
 
-// One JSON object per line, from a template whose strings hold operators; a string that is exactly one
-// operator keeps the operator's type (number, null when absent), as Envoy's does.
+// One JSON object, ended by a newline, from a template whose strings hold operators; a string that
+// is exactly one operator keeps the operator's type (number, null when absent), as Envoy's does.
 class JsonFormatter {
  public:
+  // Members are always written in the order of their names, which is what sort_properties asks for;
+  // without it Envoy's order is that of a hash map.
   static Result<JsonFormatter, Problem> parse(const config::Value& layout, bool omit_empty_values,
                                               bool sort_properties);
   void append_to(std::string& out, const Context& context) const;
@@ -61,8 +65,9 @@ class JsonFormatter {
   JsonFormatter& operator=(JsonFormatter&&) noexcept;
   ~JsonFormatter();
 
+  struct Node;  // defined in json_formatter.cc
+
  private:
-  struct Node;
   JsonFormatter();
   std::unique_ptr<Node> root_;
   bool omit_empty_ = false;
@@ -72,6 +77,9 @@ class JsonFormatter {
 void append_response_flags(std::string& out, uint64_t flags, bool long_names = false);
 // The flag of a short name such as "UF"; none if there is no such flag.
 std::optional<ResponseFlag> response_flag_of(std::string_view short_name);
+// The gRPC status of the response to a gRPC request: from the trailers, else the head, else by what
+// its HTTP status means to a gRPC client. None for other requests.
+std::optional<uint32_t> grpc_status_of(const Context& context);
 // Envoy's default access-log line.
 std::string_view default_access_log_format();
 

@@ -1,6 +1,6 @@
 #pragma once
-// The facts of one stream that access logs, header formatters, log filters and metrics read. Filled in by
-// the data path as it learns them; plain data, owned by the stream, single thread.
+// The facts of one stream that access logs, header formatters, log filters and metrics read. Filled
+// in by the data path as it learns them; plain data, owned by the stream, single thread.
 
 #include <cstdint>
 #include <optional>
@@ -14,54 +14,64 @@
 
 namespace pillion {
 
-// Envoy's response flags (configuration/observability/access_log/usage: %RESPONSE_FLAGS%); bit numbers are
-// ours, texts and their order Envoy's.
+// Envoy's response flags (configuration/observability/access_log/usage: %RESPONSE_FLAGS%); bit
+// numbers are ours, texts and their order Envoy's.
 enum class ResponseFlag : uint8_t {
-  kFailedLocalHealthCheck,          // LH
-  kNoHealthyUpstream,               // UH
-  kUpstreamRequestTimeout,          // UT
-  kLocalReset,                      // LR
-  kUpstreamRemoteReset,             // UR
-  kUpstreamConnectionFailure,       // UF
-  kUpstreamConnectionTermination,   // UC
-  kUpstreamOverflow,                // UO
-  kNoRouteFound,                    // NR
-  kDelayInjected,                   // DI
-  kFaultInjected,                   // FI
-  kRateLimited,                     // RL
-  kUnauthorizedExternalService,     // UAEX
-  kRateLimitServiceError,           // RLSE
-  kDownstreamConnectionTermination, // DC
-  kUpstreamRetryLimitExceeded,      // URX
-  kStreamIdleTimeout,               // SI
-  kInvalidEnvoyRequestHeaders,      // IH
-  kDownstreamProtocolError,         // DPE
-  kUpstreamMaxStreamDurationReached,// UMSDR
-  kResponseFromCacheFilter,         // RFCF
-  kNoFilterConfigFound,             // NFCF
-  kDurationTimeout,                 // DT
-  kUpstreamProtocolError,           // UPE
-  kNoClusterFound,                  // NC
-  kOverloadManager,                 // OM
-  kDnsResolutionFailed,             // DF
-  kDropOverload,                    // DO
-  kDownstreamRemoteReset,           // DR
-  kUnconditionalDropOverload,       // UDO
+  kFailedLocalHealthCheck,            // LH
+  kNoHealthyUpstream,                 // UH
+  kUpstreamRequestTimeout,            // UT
+  kLocalReset,                        // LR
+  kUpstreamRemoteReset,               // UR
+  kUpstreamConnectionFailure,         // UF
+  kUpstreamConnectionTermination,     // UC
+  kUpstreamOverflow,                  // UO
+  kNoRouteFound,                      // NR
+  kDelayInjected,                     // DI
+  kFaultInjected,                     // FI
+  kRateLimited,                       // RL
+  kUnauthorizedExternalService,       // UAEX
+  kRateLimitServiceError,             // RLSE
+  kDownstreamConnectionTermination,   // DC
+  kUpstreamRetryLimitExceeded,        // URX
+  kStreamIdleTimeout,                 // SI
+  kInvalidEnvoyRequestHeaders,        // IH
+  kDownstreamProtocolError,           // DPE
+  kUpstreamMaxStreamDurationReached,  // UMSDR
+  kResponseFromCacheFilter,           // RFCF
+  kNoFilterConfigFound,               // NFCF
+  kDurationTimeout,                   // DT
+  kUpstreamProtocolError,             // UPE
+  kNoClusterFound,                    // NC
+  kOverloadManager,                   // OM
+  kDnsResolutionFailed,               // DF
+  kDropOverload,                      // DO
+  kDownstreamRemoteReset,             // DR
+  kUnconditionalDropOverload,         // UDO
   kCount
 };
 
 // When things happened; an unset point is the epoch (time_since_epoch() == 0).
 struct StreamTimes {
-  Time start{};                    // first byte of the request head
-  Time request_received{};         // last byte of the request
+  Time start{};             // first byte of the request head
+  Time request_received{};  // last byte of the request
+  Time pool_requested{};    // the first attempt asked its pool for a connection
+  Time pool_ready{};        // and had one
   Time upstream_connect_start{};
   Time upstream_connected{};
-  Time request_sent_first{};       // first byte sent upstream
+  Time request_sent_first{};  // first byte sent upstream
   Time request_sent_last{};
-  Time response_first{};           // first byte received from upstream
+  Time response_first{};  // first byte received from upstream
   Time response_last{};
-  Time downstream_first{};         // first byte sent downstream
-  Time end{};                      // last byte sent downstream, or the stream's end
+  Time downstream_first{};  // first byte sent downstream
+  Time end{};               // last byte sent downstream, or the stream's end
+};
+
+// One host that a request was tried on, in the stream's arena; oldest first.
+struct AttemptedHost {
+  const Address* address = nullptr;
+  std::string_view name;       // as StreamInfo::upstream_host_name
+  uint64_t connection_id = 0;  // 0: no connection was had
+  AttemptedHost* next = nullptr;
 };
 
 struct StreamInfo {
@@ -70,16 +80,20 @@ struct StreamInfo {
 
   const Address* downstream_remote = nullptr;         // after x-forwarded-for or PROXY protocol
   const Address* downstream_direct_remote = nullptr;  // the socket's peer
-  const Address* downstream_local = nullptr;
+  const Address* downstream_local = nullptr;          // after original_dst; else as the next
+  const Address* downstream_direct_local = nullptr;   // the socket's own
   uint64_t connection_id = 0;
   std::string_view requested_server_name;
   std::string_view listener_name;
+  std::string_view filter_chain_name;
   std::optional<http::Version> protocol;
 
-  uint64_t request_body_bytes = 0;   // %BYTES_RECEIVED%
-  uint64_t response_body_bytes = 0;  // %BYTES_SENT%
-  uint64_t request_header_bytes = 0;
-  uint64_t response_header_bytes = 0;
+  uint64_t request_body_bytes = 0;     // %BYTES_RECEIVED%
+  uint64_t response_body_bytes = 0;    // %BYTES_SENT%
+  uint64_t request_header_bytes = 0;   // %DOWNSTREAM_HEADER_BYTES_RECEIVED%
+  uint64_t response_header_bytes = 0;  // %DOWNSTREAM_HEADER_BYTES_SENT%
+  uint64_t upstream_header_received = 0;
+  uint64_t upstream_header_sent = 0;
   uint64_t downstream_wire_received = 0;
   uint64_t downstream_wire_sent = 0;
   uint64_t upstream_wire_received = 0;
@@ -89,23 +103,32 @@ struct StreamInfo {
   std::string_view response_code_details;
   std::string_view connection_termination_details;
   std::string_view upstream_transport_failure;
+  // "Normal", "LocalReset", "RemoteReset"; empty while the connection is open.
+  std::string_view downstream_close_type;
+  std::string_view upstream_close_type;
+  std::string_view downstream_local_close_reason;
+  std::string_view upstream_local_close_reason;
   uint64_t flags = 0;  // bit per ResponseFlag
   uint32_t attempts = 0;
 
   std::string_view route_name;
   std::string_view virtual_host_name;
   std::string_view virtual_cluster_name;
-  std::string_view upstream_cluster;  // the observability name (alt_stat_name or name)
+  std::string_view upstream_cluster;      // the observability name (alt_stat_name or name)
+  std::string_view upstream_cluster_raw;  // the name
   const config::Metadata* route_metadata = nullptr;
+  const config::Metadata* virtual_host_metadata = nullptr;
   const config::Metadata* cluster_metadata = nullptr;
   const config::Metadata* upstream_metadata = nullptr;
 
-  const Address* upstream_remote = nullptr;
+  const Address* upstream_host = nullptr;    // the endpoint that was picked
+  const Address* upstream_remote = nullptr;  // the peer of the connection to it, once there is one
   const Address* upstream_local = nullptr;
   std::string_view upstream_host_name;  // endpoint's hostname, or its address as text
   std::optional<http::Version> upstream_protocol;
   uint64_t upstream_connection_id = 0;
   uint64_t upstream_request_attempt_count = 0;
+  AttemptedHost* attempted = nullptr;  // the first
 
   bool health_check = false;  // answered by, or marked as, a health check
   std::string_view request_id;
