@@ -6,7 +6,7 @@ import os
 import pytest
 
 from . import cases
-from .known_differences import KNOWN, unexplained
+from .known_differences import unexplained
 from .pair import Pair
 
 GROUPS = {group.name: group for group in cases.GROUPS}
@@ -40,14 +40,6 @@ def test_same_as_envoy(pair, case, subject):
         report(name, left)
         lines = ["%s:\n    Envoy:   %r\n    %s: %r" % (key, a, subject, b) for key, (a, b) in left.items()]
         pytest.fail("%s differs\n  %s" % (name, "\n  ".join(lines)), pytrace=False)
-
-
-def test_every_known_difference_still_exists(subject, request):
-    """Runs last in this file; it means something only after every case has run."""
-    if subject != "pillion" or request.config.option.keyword or len(request.config.args) != 1 or "::" in request.config.args[0]:
-        return
-    stale = ["%s %s" % (known.case, known.key) for known in KNOWN if not known.used]
-    assert not stale, "listed, but no longer different: %s" % stale
 
 
 def report(name, different):
