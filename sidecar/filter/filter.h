@@ -57,20 +57,26 @@ class RouteConfig {
   virtual ~RouteConfig() = default;
 };
 
-// What a filter keeps for as long as the downstream connection lives, at most one thing per key
-// (the address of its Factory or RouteConfig). Owned by the connection; worker thread.
+// What a filter keeps for as long as the downstream connection lives, at most one thing per key.
+// Owned by the connection; worker thread.
 class ConnectionState {
  public:
   virtual ~ConnectionState() = default;
 };
 class ConnectionSlots {
  public:
-  // The state of that key, empty until the caller fills it in.
-  std::unique_ptr<ConnectionState>& of(const void* key);
+  // A connection may see many generations of configuration; the least recently made state is
+  // dropped for a new one beyond this.
+  static constexpr std::size_t kMax = 32;
+
+  // A key that no other Factory or RouteConfig has or ever had. Any thread.
+  static uint64_t new_key();
+  // The state of that key, empty until the caller fills it in. Valid until the next call.
+  std::unique_ptr<ConnectionState>& of(uint64_t key);
 
  private:
   struct Slot {
-    const void* key;
+    uint64_t key;
     std::unique_ptr<ConnectionState> state;
   };
   std::vector<Slot> slots_;

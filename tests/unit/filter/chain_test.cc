@@ -508,15 +508,29 @@ TEST(Chain, NothingHappensAfterFinish) {
   EXPECT_THAT(stream.log, IsEmpty());
 }
 
+struct CountedState final : ConnectionState {
+  explicit CountedState(int& alive) : alive_(alive) { ++alive_; }
+  ~CountedState() override { --alive_; }
+  int& alive_;
+};
+
 TEST(ConnectionSlots, KeepOneStatePerKey) {
-  struct State final : ConnectionState {};
-  int a = 0;
-  int b = 0;
+  int alive = 0;
   ConnectionSlots slots;
-  EXPECT_EQ(slots.of(&a), nullptr);
-  slots.of(&a) = std::make_unique<State>();
-  EXPECT_NE(slots.of(&a), nullptr);
-  EXPECT_EQ(slots.of(&b), nullptr);
+  const uint64_t a = ConnectionSlots::new_key();
+  const uint64_t b = ConnectionSlots::new_key();
+  EXPECT_EQ(slots.of(a), nullptr);
+  slots.of(a) = std::make_unique<CountedState>(alive);
+  EXPECT_NE(slots.of(a), nullptr);
+  EXPECT_EQ(slots.of(b), nullptr);
+}
+
+TEST(ConnectionSlots, DropTheOldestBeyondTheirMaximum) {
+  int alive = 0;
+  ConnectionSlots slots;
+  for (std::size_t i = 0; i <= ConnectionSlots::kMax; ++i)
+    slots.of(ConnectionSlots::new_key()) = std::make_unique<CountedState>(alive);
+  EXPECT_EQ(alive, static_cast<int>(ConnectionSlots::kMax));
 }
 
 TEST(Overrides, ListsLevelsFromLeastToMostSpecific) {
