@@ -55,7 +55,7 @@ CONTAINED = [
     (r"sqlite3\.h", ["control-api/"]),
 ]
 
-CODE_FOLDERS = ["sidecar", "filters", "xds", "control-api", "k8s", "tests", "perf"]
+CODE_FOLDERS = ["sidecar", "filters", "xds", "control-api", "k8s", "tests", "perf", "demo"]
 PRODUCTION = ("sidecar/", "filters/", "xds/", "control-api/", "k8s/")
 BUILD_FILES = ("scripts/", "cmake/", "third_party/", ".ci/")
 SKIPPED = {".git", "build", "__pycache__", ".pytest_cache"}
