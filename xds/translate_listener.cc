@@ -1,0 +1,267 @@
+// Listeners and their filter chains (translate.h).
+
+#include <envoy/config/core/v3/address.pb.h>
+#include <envoy/config/core/v3/socket_option.pb.h>
+#include <envoy/config/listener/v3/listener.pb.h>
+#include <envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h>
+#include <envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h>
+#include <envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h>
+#include <fmt/format.h>
+#include <google/protobuf/any.pb.h>
+#include <netinet/tcp.h>
+
+#include <unordered_set>
+
+#include "xds/any.h"
+#include "xds/translate.h"
+#include "xds/translate_common.h"
+
+namespace pillion::xds {
+namespace {
+
+namespace v3 = envoy::config::listener::v3;
+namespace core = envoy::config::core::v3;
+using config::Listener;
+using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+
+void check_listener_fields(const v3::Listener& message, const FieldPath& at) {
+  // Harmless: how connections are spread over workers, what waits for listener filters (those that
+  // are taken wait for nothing), and names for other extensions.
+  check_fields(message, at,
+               {"name",
+                "address",
+                "additional_addresses",
+                "stat_prefix",
+                "filter_chains",
+                "default_filter_chain",
+                "per_connection_buffer_limit_bytes",
+                "deprecated_v1",
+                "drain_type",
+                "listener_filters",
+                "listener_filters_timeout",
+                "transparent",
+                "freebind",
+                "socket_options",
+                "tcp_fast_open_queue_length",
+                "traffic_direction",
+                "reuse_port",
+                "enable_reuse_port",
+                "access_log",
+                "tcp_backlog_size",
+                "max_connections_to_accept_per_socket_event",
+                "bind_to_port",
+                "ignore_global_conn_limit",
+                "connection_balance_config"},
+               {"metadata", "continue_on_listener_filters_timeout", "bypass_overload_manager"});
+  check_fields(message.connection_balance_config(), at.field("connection_balance_config"), {},
+               {"exact_balance"});
+}
+
+void take_socket_option(const core::SocketOption& message, const FieldPath& at, Listener& to) {
+  const auto value = message.int_value();
+  auto keepalive = [&]() -> config::TcpKeepalive& {
+    if (to.keepalive == nullptr) to.keepalive = std::make_unique<config::TcpKeepalive>();
+    return *to.keepalive;
+  };
+  auto is = [&](int64_t level, int64_t name) {
+    return message.level() == level && message.name() == name && message.has_int_value();
+  };
+  const auto number = static_cast<uint32_t>(value);
+  if (is(SOL_SOCKET, SO_KEEPALIVE) && value == 1) {
+    keepalive();
+  } else if (is(IPPROTO_TCP, TCP_KEEPIDLE)) {
+    keepalive().time_s = number;
+  } else if (is(IPPROTO_TCP, TCP_KEEPINTVL)) {
+    keepalive().interval_s = number;
+  } else if (is(IPPROTO_TCP, TCP_KEEPCNT)) {
+    keepalive().probes = number;
+  } else if (is(SOL_SOCKET, SO_REUSEPORT)) {
+    to.reuse_port = value != 0;
+  } else if (!(is(IPPROTO_TCP, TCP_NODELAY) && value == 1)) {  // which is always set
+    at.problem(
+        fmt::format("the socket option {} of level {} is not supported by this version, "
+                    "which has SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, "
+                    "SO_REUSEPORT and TCP_NODELAY; remove it",
+                    message.name(), message.level()));
+  }
+}
+
+void take_socket(const v3::Listener& message, const FieldPath& at, Listener& to) {
+  // enable_reuse_port is the newer of the two; without either, ports are shared.
+  if (message.has_enable_reuse_port()) to.reuse_port = message.enable_reuse_port().value();
+  to.bind_to_port = !message.has_bind_to_port() || message.bind_to_port().value();
+  if (message.deprecated_v1().has_bind_to_port() && !message.has_bind_to_port())
+    to.bind_to_port = message.deprecated_v1().bind_to_port().value();
+  to.transparent = message.transparent().value();
+  to.freebind = message.freebind().value();
+  if (message.has_tcp_backlog_size()) to.backlog = message.tcp_backlog_size().value();
+  to.tcp_fast_open_queue = message.tcp_fast_open_queue_length().value();
+  to.max_accepts_per_event = message.max_connections_to_accept_per_socket_event().value();
+  to.ignore_global_conn_limit = message.ignore_global_conn_limit();
+  if (message.has_per_connection_buffer_limit_bytes())
+    to.buffer_limit = message.per_connection_buffer_limit_bytes().value();
+  const FieldPath options = at.field("socket_options");
+  for (int i = 0; i < message.socket_options_size(); ++i)
+    take_socket_option(message.socket_options(i), options.index(static_cast<std::size_t>(i)), to);
+}
+
+void take_addresses(const v3::Listener& message, const FieldPath& at, Listener& to) {
+  if (message.has_address())
+    to.addresses.push_back(address(message.address(), at.field("address")));
+  else
+    at.field("address").missing("is required");
+  to.ipv4_compat = message.address().socket_address().ipv4_compat();
+  const FieldPath more = at.field("additional_addresses");
+  for (int i = 0; i < message.additional_addresses_size(); ++i) {
+    const FieldPath entry = more.index(static_cast<std::size_t>(i));
+    check_fields(message.additional_addresses(i), entry, {"address"});
+    to.addresses.push_back(
+        address(message.additional_addresses(i).address(), entry.field("address")));
+  }
+}
+
+// The inspectors only find out what matches on SNI and protocols ask for, and those are refused.
+void check_listener_filters(const v3::Listener& message, const FieldPath& at) {
+  using envoy::extensions::filters::listener::http_inspector::v3::HttpInspector;
+  using envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
+  for (int i = 0; i < message.listener_filters_size(); ++i) {
+    const std::string_view type = type_name(message.listener_filters(i).typed_config());
+    if (type != TlsInspector::descriptor()->full_name() &&
+        type != HttpInspector::descriptor()->full_name())
+      not_supported(at.index(static_cast<std::size_t>(i)), "remove the listener filter");
+  }
+}
+
+config::FilterChainMatch chain_match(const v3::FilterChainMatch& message, const FieldPath& at) {
+  using Source = config::FilterChainMatch::SourceType;
+  check_fields(message, at,
+               {"destination_port", "prefix_ranges", "direct_source_prefix_ranges", "source_type",
+                "source_prefix_ranges", "source_ports", "transport_protocol", "server_names",
+                "application_protocols"});
+  if (!message.transport_protocol().empty() && message.transport_protocol() != "raw_buffer")
+    not_supported(at.field("transport_protocol"), "TLS is not there yet; use raw_buffer");
+  if (message.server_names_size() > 0)
+    not_supported(at.field("server_names"), "TLS is not there yet; match by address or port");
+  if (message.application_protocols_size() > 0)
+    not_supported(at.field("application_protocols"),
+                  "TLS is not there yet; match by address or port");
+  config::FilterChainMatch match;
+  if (message.has_destination_port())
+    match.destination_port = static_cast<uint16_t>(message.destination_port().value());
+  match.prefix_ranges = cidr_ranges(message.prefix_ranges(), at.field("prefix_ranges"));
+  match.direct_source_ranges =
+      cidr_ranges(message.direct_source_prefix_ranges(), at.field("direct_source_prefix_ranges"));
+  match.source_prefix_ranges =
+      cidr_ranges(message.source_prefix_ranges(), at.field("source_prefix_ranges"));
+  for (uint32_t port : message.source_ports())
+    match.source_ports.push_back(static_cast<uint16_t>(port));
+  if (message.source_type() == v3::FilterChainMatch::SAME_IP_OR_LOOPBACK)
+    match.source_type = Source::kSameIpOrLoopback;
+  else if (message.source_type() == v3::FilterChainMatch::EXTERNAL)
+    match.source_type = Source::kExternal;
+  return match;
+}
+
+class ChainTranslator {
+ public:
+  explicit ChainTranslator(Translation& translation) : translation_(translation) {}
+
+  config::FilterChain run(const v3::FilterChain& message, const FieldPath& at) {
+    check_fields(message, at,
+                 {"name", "filter_chain_match", "filters", "transport_socket",
+                  "transport_socket_connect_timeout"},
+                 {"metadata"});
+    config::FilterChain chain;
+    chain.name = message.name();
+    chain.match = chain_match(message.filter_chain_match(), at.field("filter_chain_match"));
+    if (message.has_transport_socket())
+      check_transport_socket(message.transport_socket(), at.field("transport_socket"));
+    chain.transport_connect_timeout = millis(message.transport_socket_connect_timeout(),
+                                             at.field("transport_socket_connect_timeout"));
+    take_filters(message, at.field("filters"), chain);
+    return chain;
+  }
+
+ private:
+  void take_filters(const v3::FilterChain& message, const FieldPath& at, config::FilterChain& to) {
+    if (message.filters().empty())
+      at.missing("must hold the filter envoy.filters.network.http_connection_manager");
+    for (int i = 0; i < message.filters_size(); ++i) {
+      const v3::Filter& filter = message.filters(i);
+      const FieldPath entry = at.index(static_cast<std::size_t>(i));
+      check_fields(filter, entry, {"name", "typed_config"});
+      const FieldPath typed = entry.field("typed_config");
+      const std::string_view type = type_name(filter.typed_config());
+      if (!type.empty() && type != HttpConnectionManager::descriptor()->full_name()) {
+        typed.problem(fmt::format("{} is not supported by this version; use {}", type,
+                                  HttpConnectionManager::descriptor()->full_name()));
+        continue;
+      }
+      if (i + 1 < message.filters_size())
+        entry.problem("the HTTP connection manager has to be the last network filter");
+      // A large route configuration is most of this message: it goes away with the arena at once.
+      google::protobuf::Arena arena;
+      auto& hcm = *google::protobuf::Arena::CreateMessage<HttpConnectionManager>(&arena);
+      if (unpack_to(filter.typed_config(), typed, hcm))
+        to.http = translate_hcm(hcm, translation_, typed);
+    }
+  }
+
+  Translation& translation_;
+};
+
+void take_chains(const v3::Listener& message, Translation& translation, const FieldPath& at,
+                 Listener& to) {
+  if (message.filter_chains().empty() && !message.has_default_filter_chain())
+    at.field("filter_chains").missing("must not be empty");
+  ChainTranslator translator(translation);
+  std::unordered_set<std::string> matches;
+  const FieldPath list = at.field("filter_chains");
+  for (const v3::FilterChain& chain : message.filter_chains()) {
+    const FieldPath entry = list.index(to.chains.size());
+    if (!matches.insert(chain.filter_chain_match().SerializeAsString()).second)
+      entry.field("filter_chain_match")
+          .problem("is the same as that of a filter chain above, which would take all connections");
+    to.chains.push_back(translator.run(chain, entry));
+  }
+  if (message.has_default_filter_chain())
+    to.default_chain =
+        translator.run(message.default_filter_chain(), at.field("default_filter_chain"));
+}
+
+Listener::Direction direction(core::TrafficDirection value) {
+  if (value == core::INBOUND) return Listener::Direction::kInbound;
+  return value == core::OUTBOUND ? Listener::Direction::kOutbound
+                                 : Listener::Direction::kUnspecified;
+}
+
+}  // namespace
+
+std::shared_ptr<const Listener> translate_listener(const v3::Listener& message,
+                                                   Translation& translation, const FieldPath& at) {
+  check_listener_fields(message, at);
+  auto listener = std::make_shared<Listener>();
+  take_addresses(message, at, *listener);
+  listener->name = message.name();
+  if (listener->name.empty() && !listener->addresses.empty())
+    listener->name = listener->addresses.front().to_string();
+  listener->stat_prefix = message.stat_prefix();
+  take_socket(message, at, *listener);
+  listener->direction = direction(message.traffic_direction());
+  if (message.drain_type() == v3::Listener::MODIFY_ONLY)
+    listener->drain_type = Listener::DrainType::kModifyOnly;
+  check_listener_filters(message, at.field("listener_filters"));
+  if (message.has_listener_filters_timeout())
+    listener->listener_filters_timeout =
+        millis(message.listener_filters_timeout(), at.field("listener_filters_timeout"));
+  listener->access_logs = translate_access_logs(message.access_log(), at.field("access_log"));
+  take_chains(message, translation, at, *listener);
+  // Envoy limits a listener's connections by runtime only.
+  const auto limit =
+      at.runtime().number("envoy.resource_limits.listener." + listener->name + ".connection_limit");
+  if (limit)
+    listener->max_connections = static_cast<uint32_t>(std::min<uint64_t>(*limit, UINT32_MAX));
+  return listener;
+}
+
+}  // namespace pillion::xds
