@@ -2,6 +2,7 @@
 
 #include <uv.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "sidecar/base/check.h"
@@ -134,12 +135,16 @@ WallTime EventLoop::wall_now() {
 }
 
 void EventLoop::fire_timers() {
+  firing_ = true;
   timers_.advance(now());
+  firing_ = false;
   schedule_wake();
 }
 
 void EventLoop::schedule_wake() {
-  if (clock_ != nullptr) return;  // a manual clock fires timers in run_once() only
+  // A manual clock fires timers in run_once() only. While timers fire, the next wake is not known
+  // yet.
+  if (clock_ != nullptr || firing_) return;
   std::optional<Time> next = timers_.next();
   if (!next) {
     uv_timer_stop(&handles_->wake);
@@ -154,7 +159,9 @@ void EventLoop::schedule_wake() {
         loop.now_valid_ = false;
         loop.fire_timers();
       },
-      wait > 0 ? static_cast<uint64_t>(wait) : 0, 0);
+      // Never 0: libuv runs timers until none is due, so that one which is armed anew for a moment
+      // that its own work has used up would keep the loop from its descriptors.
+      static_cast<uint64_t>(std::max<int64_t>(wait, 1)), 0);
 }
 
 }  // namespace pillion::io

@@ -94,6 +94,7 @@ class EventLoop {
   bool now_valid_ = false;
   bool wall_valid_ = false;
   bool running_ = false;
+  bool firing_ = false;
   Time now_{};
   WallTime wall_{};
   TimerWheel timers_;

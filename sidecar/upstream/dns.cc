@@ -31,7 +31,8 @@ std::chrono::seconds least(std::chrono::seconds ttl, int other) {
 struct DnsResolver::Query::State {
   Callback callback;  // empty once cancelled
   std::string name;
-  int then = AF_UNSPEC;  // the family to ask for when the first has no address
+  int family = AF_UNSPEC;  // what to ask for; AF_UNSPEC: both
+  int then = AF_UNSPEC;    // the family to ask for when the first has no address
   DnsAnswer answer;
 };
 
@@ -73,7 +74,8 @@ DnsResolver::DnsResolver(io::EventLoop& loop, const config::DnsSettings& setting
              (settings.no_default_search_domain ? ARES_FLAG_NOSEARCH : 0)),
       timeout_(settings.query_timeout),
       tries_(settings.query_tries),
-      timer_(io::Timer::of<&DnsResolver::on_timeout>(loop.timers(), *this)) {
+      timer_(io::Timer::of<&DnsResolver::on_timeout>(loop.timers(), *this)),
+      pace_timer_(io::Timer::of<&DnsResolver::on_pace>(loop.timers(), *this)) {
   static const int initialized = ares_library_init(ARES_LIB_INIT_ALL);
   CHECK(initialized == ARES_SUCCESS);
   open_channel();
@@ -81,6 +83,10 @@ DnsResolver::DnsResolver(io::EventLoop& loop, const config::DnsSettings& setting
 
 DnsResolver::~DnsResolver() {
   close_channel();
+  for (const auto& state : waiting_) {
+    state->answer.error = ares_strerror(ARES_EDESTRUCTION);
+    deliver(state);
+  }
 }
 
 bool DnsResolver::alike(const config::DnsSettings& a, const config::DnsSettings& b) {
@@ -99,9 +105,13 @@ void DnsResolver::open_channel() {
     static_cast<DnsResolver*>(self)->on_socket_state(fd, read != 0, write != 0);
   };
   options.sock_state_cb_data = this;
-  CHECK(ares_init_options(&channel_, &options,
-                          ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                              ARES_OPT_SOCK_STATE_CB) == ARES_SUCCESS);
+  options.socket_receive_buffer_size = kReceiveBuffer;
+  int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+              ARES_OPT_SOCK_RCVBUF;
+  // c-ares 1.18 heeds ARES_FLAG_NOSEARCH in ares_query's family only; so its list of domains is
+  // emptied.
+  if ((flags_ & ARES_FLAG_NOSEARCH) != 0) given |= ARES_OPT_DOMAINS;
+  CHECK(ares_init_options(&channel_, &options, given) == ARES_SUCCESS);
   std::vector<ares_addr_port_node> nodes;
   for (const Address& server : servers_) {
     if (!server.is_ip()) continue;
@@ -135,33 +145,54 @@ std::unique_ptr<DnsResolver::Query> DnsResolver::resolve(const std::string& name
     deliver(state);
     return query;
   }
+  switch (family) {
+    case Family::kV4Only:
+      state->family = AF_INET;
+      break;
+    case Family::kV6Only:
+      state->family = AF_INET6;
+      break;
+    case Family::kAuto:
+      state->family = AF_INET6;
+      state->then = AF_INET;
+      break;
+    case Family::kV4Preferred:
+      state->family = AF_INET;
+      state->then = AF_INET6;
+      break;
+    case Family::kAll:
+      break;
+  }
+  if (begun_ < kBurst)
+    begin(std::move(state));
+  else
+    waiting_.push_back(std::move(state));
+  return query;
+}
+
+void DnsResolver::begin(std::shared_ptr<Query::State> state) {
   // All servers refused: the system's list of servers may have changed, which only a new channel
   // reads.
   if (channel_broken_) {
     close_channel();
     open_channel();
   }
-  switch (family) {
-    case Family::kV4Only:
-      start(state, AF_INET);
-      break;
-    case Family::kV6Only:
-      start(state, AF_INET6);
-      break;
-    case Family::kAuto:
-      state->then = AF_INET;
-      start(state, AF_INET6);
-      break;
-    case Family::kV4Preferred:
-      state->then = AF_INET6;
-      start(state, AF_INET);
-      break;
-    case Family::kAll:
-      start(state, AF_UNSPEC);
-      break;
+  if (begun_++ == 0) {
+    loop_.timers();  // the wheel counts from the loop's time
+    pace_timer_.arm(std::chrono::milliseconds(1));
   }
+  int family = state->family;
+  start(std::move(state), family);
   arm_timer();
-  return query;
+}
+
+void DnsResolver::on_pace() {
+  begun_ = 0;
+  while (!waiting_.empty() && begun_ < kBurst) {
+    auto state = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (state->callback) begin(std::move(state));
+  }
 }
 
 void DnsResolver::start(std::shared_ptr<Query::State> state, int family) {

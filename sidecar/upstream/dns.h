@@ -4,6 +4,7 @@
 // ClusterDirectory; that thread only.
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -70,8 +71,16 @@ class DnsResolver {
   class Socket;
   struct Lookup;
 
+  // Thousands of names asked for in one go would overflow the servers' and our own UDP buffers, and
+  // what is dropped costs a whole timeout: so this many lookups begin in one tick of a millisecond,
+  // and the others wait.
+  static constexpr unsigned kBurst = 32;
+  static constexpr int kReceiveBuffer = 1024 * 1024;  // the system may allow less
+
   void open_channel();
   void close_channel();
+  void begin(std::shared_ptr<Query::State> state);
+  void on_pace();
   void start(std::shared_ptr<Query::State> state, int family);
   void finish(Query::State& state, int status, const ares_addrinfo* info);
   void deliver(const std::shared_ptr<Query::State>& state);
@@ -88,6 +97,9 @@ class DnsResolver {
   ares_channeldata* channel_ = nullptr;
   bool channel_broken_ = false;
   io::Timer timer_;
+  io::Timer pace_timer_;
+  unsigned begun_ = 0;  // in this tick
+  std::deque<std::shared_ptr<Query::State>> waiting_;
   std::unordered_map<int, std::unique_ptr<Socket>> sockets_;
 };
 
