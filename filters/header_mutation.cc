@@ -56,8 +56,10 @@ class EditList {
       return std::nullopt;
     }
     std::string name = lower_copy(mutation.remove());
-    if (name.front() == ':' || name == "host")
+    if (name.front() == ':' || name == "host") {
       at.field("remove").problem("\"" + name + "\" cannot be removed; name another header");
+      return std::nullopt;
+    }
     return name;
   }
 
@@ -67,7 +69,7 @@ class EditList {
     if (compiled) {
       runs_.push_back(std::move(*compiled));
     } else {
-      at.problem(compiled.error().message);
+      at.missing(compiled.error().message);  // unless the translator has said so already
     }
     run = {};
   }

@@ -168,7 +168,7 @@ format::HeaderEdits read_headers(
   edits.append = xds::header_appends(messages, at);
   auto compiled = format::HeaderEdits::compile(edits);
   if (compiled) return std::move(*compiled);
-  at.problem(compiled.error().message);
+  at.missing(compiled.error().message);  // unless the translator has said so already
   return {};
 }
 

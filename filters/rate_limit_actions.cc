@@ -70,15 +70,28 @@ Action remote_address() {
   };
 }
 
+// The network of that prefix length, as "10.1.0.0/16".
+std::string network_text(const Address& address, uint32_t prefix) {
+  sockaddr_storage storage{};
+  const socklen_t size = address.to_sockaddr(storage);
+  auto* bytes = address.is_ipv4()
+                    ? reinterpret_cast<uint8_t*>(&reinterpret_cast<sockaddr_in&>(storage).sin_addr)
+                    : reinterpret_cast<sockaddr_in6&>(storage).sin6_addr.s6_addr;
+  const uint32_t bits = address.is_ipv4() ? 32 : 128;
+  for (uint32_t bit = prefix; bit < bits; ++bit)
+    bytes[bit / 8] &= static_cast<uint8_t>(~(0x80u >> (bit % 8)));
+  const auto network = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size);
+  return network.ip_string() + "/" + std::to_string(prefix);
+}
+
 Action masked_remote_address(const RateLimit::Action::MaskedRemoteAddress& message) {
   const uint32_t v4 = message.has_v4_prefix_mask_len() ? message.v4_prefix_mask_len().value() : 32;
   const uint32_t v6 = message.has_v6_prefix_mask_len() ? message.v6_prefix_mask_len().value() : 128;
   return [v4, v6](StreamContext& context, const RequestHead&, Entries& entries) {
     const Address* address = context.info().downstream_remote;
     if (address == nullptr || !address->is_ip()) return false;
-    auto range = CidrRange::create(address->ip_string(), address->is_ipv4() ? v4 : v6);
-    if (!range) return false;
-    entries.push_back({"masked_remote_address", context.arena().copy(range->to_string())});
+    entries.push_back({"masked_remote_address",
+                       context.arena().copy(network_text(*address, address->is_ipv4() ? v4 : v6))});
     return true;
   };
 }
