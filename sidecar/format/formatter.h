@@ -22,7 +22,7 @@ struct Context {
   const http::RequestHead* request = nullptr;
   const http::ResponseHead* response = nullptr;
   const http::Headers* response_trailers = nullptr;
-  std::string_view local_reply_body;
+  std::string_view local_reply_body{};
 };
 
 struct Piece;
