@@ -23,7 +23,8 @@ class DnsServer final : public io::PollEvents {
   struct Reply {
     std::vector<std::string> addresses = {};
     uint32_t ttl = 300;
-    std::string alias = {};  // the answer leads through a CNAME to this name, whose TTL is `alias_ttl`
+    std::string alias =
+        {};  // the answer leads through a CNAME to this name, whose TTL is `alias_ttl`
     uint32_t alias_ttl = 300;
     unsigned rcode = 0;      // 2: SERVFAIL, 3: NXDOMAIN, 5: REFUSED
     bool truncated = false;  // over UDP an empty answer that asks for TCP
