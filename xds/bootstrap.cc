@@ -163,13 +163,13 @@ class Loader {
   void add_clusters(const Node& list) {
     const FieldPath at = root_.field("static_resources.clusters");
     if (list.is(Node::Kind::kNull)) return;
-    if (!list.is(Node::Kind::kArray)) {
-      at.problem(fmt::format("expected a list, found {}", list.described()));
-      return;
-    }
     google::protobuf::ArenaOptions arena_options;
     arena_options.start_block_size = kArenaBlock;
     google::protobuf::Arena arena(arena_options);
+    if (!list.is(Node::Kind::kArray)) {  // A single value stands for a list of one.
+      add_cluster(list, *google::protobuf::Arena::CreateMessage<Cluster>(&arena), at);
+      return;
+    }
     bootstrap_.clusters.reserve(bootstrap_.clusters.size() + list.items().size());
     for (std::size_t i = 0; i < list.items().size(); ++i) {
       auto& message = *google::protobuf::Arena::CreateMessage<Cluster>(&arena);
@@ -191,7 +191,8 @@ class Loader {
 
   void add_listeners(const Bootstrap& message) {
     const FieldPath at = root_.field("static_resources.listeners");
-    Translation translation{options_.filters, *options_.metrics, cluster_names_, {}};
+    Translation translation{
+        options_.filters, *options_.metrics, cluster_names_, bootstrap_.node.cluster, {}};
     std::unordered_set<std::string> names;
     std::unordered_set<std::string> addresses;
     for (const auto& item : message.static_resources().listeners()) {

@@ -65,8 +65,14 @@ struct Translation {
   metrics::Registry& metrics;
   // The names of all clusters, for routes that name one.
   const std::unordered_set<std::string>& clusters;
+  // node.cluster, or --service-cluster.
+  std::string_view service_cluster;
   // Of the HTTP connection manager that is being translated.
   std::string stat_prefix;
+
+  [[nodiscard]] filter::ParseContext parse_context(const FieldPath& at) const {
+    return {at, metrics, stat_prefix, service_cluster};
+  }
 };
 
 // Applies to clusters that say nothing of their own.

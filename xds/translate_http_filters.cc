@@ -94,8 +94,7 @@ class ChainTranslator {
     }
     const auto config = unpack(message.typed_config(), at);
     if (config == nullptr) return false;
-    to.factory = type->parse(
-        *config, filter::ParseContext{at, translation_.metrics, translation_.stat_prefix});
+    to.factory = type->parse(*config, translation_.parse_context(at));
     return to.factory != nullptr;
   }
 

@@ -49,8 +49,7 @@ std::shared_ptr<const filter::RouteConfig> parse(const Any& any, bool optional,
   }
   const auto message = unpack(any, at);
   if (message == nullptr) return nullptr;
-  return type->parse_route(*message,
-                           filter::ParseContext{at, translation.metrics, translation.stat_prefix});
+  return type->parse_route(*message, translation.parse_context(at));
 }
 
 config::FilterOverride wrapped(const FilterConfig& message, const Translation& translation,
