@@ -77,8 +77,10 @@ class JsonFormatter {
 void append_response_flags(std::string& out, uint64_t flags, bool long_names = false);
 // The flag of a short name such as "UF"; none if there is no such flag.
 std::optional<ResponseFlag> response_flag_of(std::string_view short_name);
-// The gRPC status of the response to a gRPC request: from the trailers, else the head, else by what
-// its HTTP status means to a gRPC client. None for other requests.
+// The gRPC status of a response: from the trailers, else the head, else by what its HTTP status
+// means to a gRPC client; none before there is a response.
+std::optional<uint32_t> grpc_status_of_response(const Context& context);
+// The same, for responses to gRPC requests alone.
 std::optional<uint32_t> grpc_status_of(const Context& context);
 // Envoy's default access-log line.
 std::string_view default_access_log_format();

@@ -15,10 +15,8 @@ std::optional<uint32_t> status_in(const http::Headers& headers) {
 
 // What a gRPC client makes of a response without grpc-status (gRPC's
 // doc/http-grpc-status-mapping.md).
-std::optional<uint32_t> status_of_http(int status) {
+uint32_t status_of_http(int status) {
   switch (status) {
-    case 200:
-      return std::nullopt;
     case 400:
       return 13;  // INTERNAL
     case 401:
@@ -39,14 +37,18 @@ std::optional<uint32_t> status_of_http(int status) {
 
 }  // namespace
 
-std::optional<uint32_t> grpc_status_of(const Context& context) {
-  if (context.request == nullptr || !context.request->is_grpc()) return std::nullopt;
+std::optional<uint32_t> grpc_status_of_response(const Context& context) {
   if (context.response_trailers != nullptr)
     if (auto status = status_in(*context.response_trailers)) return status;
   if (context.response != nullptr)
     if (auto status = status_in(context.response->headers)) return status;
   if (context.info->response_code == 0) return std::nullopt;
   return status_of_http(context.info->response_code);
+}
+
+std::optional<uint32_t> grpc_status_of(const Context& context) {
+  if (context.request == nullptr || !context.request->is_grpc()) return std::nullopt;
+  return grpc_status_of_response(context);
 }
 
 }  // namespace pillion::format

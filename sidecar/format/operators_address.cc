@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -88,7 +89,9 @@ Result<Unit, Problem> parse_mask(Piece& piece, std::string_view argument) {
 
 bool append_masked(std::string& out, const Address& address, unsigned bits) {
   std::string_view bytes = address.ip_bytes();
-  if (bytes.empty() || bits > bytes.size() * 8) return false;
+  if (bytes.empty()) return false;
+  // As in Envoy, an IPv4 address takes a longer prefix for its own length.
+  bits = std::min(bits, static_cast<unsigned>(bytes.size()) * 8);
   std::array<char, 16> masked{};
   std::memcpy(masked.data(), bytes.data(), bytes.size());
   for (std::size_t i = 0; i < bytes.size(); ++i) {

@@ -74,7 +74,7 @@ bool LogCondition::matches(const format::Context& context, uint64_t random) cons
     case Kind::kResponseFlag:
       return flags_ == 0 ? info.flags != 0 : (info.flags & flags_) != 0;
     case Kind::kGrpcStatus: {
-      uint32_t status = format::grpc_status_of(context).value_or(2);  // UNKNOWN
+      uint32_t status = format::grpc_status_of_response(context).value_or(2);  // UNKNOWN
       const auto& wanted = filter_->grpc_statuses;
       bool listed = std::find(wanted.begin(), wanted.end(), status) != wanted.end();
       return listed != filter_->exclude;

@@ -65,6 +65,8 @@ TEST_F(FormatTest, GrpcStatusIsForGrpcRequestsOnly) {
 TEST_F(FormatTest, GrpcStatusFollowsFromTheHttpStatusWhenThereIsNone) {
   request_.headers.add("content-type", "application/grpc");
   EXPECT_EQ(text("%GRPC_STATUS%"), "-");
+  info_.response_code = 200;
+  EXPECT_EQ(text("%GRPC_STATUS%"), "Unknown");
   info_.response_code = 503;
   EXPECT_EQ(text("%GRPC_STATUS%"), "Unavailable");
   info_.response_code = 418;
@@ -179,7 +181,7 @@ TEST_F(FormatTest, AddressesCanBeMasked) {
                  "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(32)%"),
             "10.129.0.0/16|10.128.0.0/9|0.0.0.0/0|10.129.10.23/32");
   EXPECT_EQ(text("%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(64)%"), "2001:db8:1234:5678::/64");
-  EXPECT_EQ(text("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(64)%"), "-");
+  EXPECT_EQ(text("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(64)%"), "10.129.10.23/32");
 }
 
 TEST_F(FormatTest, HostNamesFallBackToTheAddress) {
