@@ -24,8 +24,9 @@ constexpr std::array<std::string_view, 7> kLevelNames = {"trace", "debug",    "i
 
 // Envoy's names where the component is the same. In order, for binary search.
 constexpr std::array<std::string_view, 17> kComponents = {
-    "admin", "config", "conn_handler", "connection", "dns",     "file",  "filter",   "http",  "io",
-    "main",  "misc",   "pool",         "router",     "runtime", "stats", "upstream", "worker"};
+    "access_log", "admin",   "config",   "connection", "dns",   "filter",
+    "http",       "io",      "listener", "main",       "misc",  "pool",
+    "router",     "runtime", "stats",    "upstream",   "worker"};
 static_assert(std::is_sorted(kComponents.begin(), kComponents.end()));
 constexpr std::size_t kMisc = 10;
 static_assert(kComponents[kMisc] == "misc");

@@ -54,8 +54,8 @@ inline constexpr std::string_view kHttpLocalRateLimitTag = "envoy_local_http_rat
 std::string sanitized(std::string_view name);
 
 // The thread's slot in PerWorker arrays: 0 for the control thread and for threads that never set
-// one; workers set 1..kMaxWorkers-1 when they start.
-inline constexpr unsigned kMaxWorkers = 65;
+// one; workers set 1..kMaxWorkers-2 when they start; the last is the access logs' writer's.
+inline constexpr unsigned kMaxWorkers = 66;
 inline constinit thread_local unsigned worker_slot = 0;
 inline unsigned this_worker() {
   return worker_slot;

@@ -14,8 +14,9 @@ namespace pillion::server {
 namespace {
 
 constexpr std::string_view kVersion = "0.1.0";
-// Slot 0 of the per-worker cells belongs to the control thread.
-constexpr unsigned kMaxConcurrency = metrics::kMaxWorkers - 1;
+// The first slot of the per-worker cells belongs to the control thread, the last one to the writer
+// of access logs.
+constexpr unsigned kMaxConcurrency = metrics::kMaxWorkers - 2;
 
 // Flags of Envoy that mean nothing here. Each with how many values it takes.
 struct Ignored {

@@ -17,6 +17,10 @@ class Worker::Acceptor final : public net::ListenerEvents {
         listener_(listener),
         socket_(worker.loop_, *this, std::move(fd), max_accepts) {}
   net::Listener& socket() { return socket_; }
+  [[nodiscard]] bool inbound() const {
+    return worker_.snapshot_->listeners[listener_]->config().direction ==
+           config::Listener::Direction::kInbound;
+  }
 
  private:
   void on_accept(net::Fd fd, const Address& peer) override {
@@ -99,9 +103,10 @@ void Worker::accept(std::size_t index, net::Fd fd, const Address& peer) {
   connections_.push_back(*connection);
 }
 
-void Worker::stop_listeners() {
-  loop_.post([this] {
-    for (auto& acceptor : acceptors_) acceptor->socket().stop();
+void Worker::stop_listeners(bool inbound_only) {
+  loop_.post([this, inbound_only] {
+    for (auto& acceptor : acceptors_)
+      if (!inbound_only || acceptor->inbound()) acceptor->socket().stop();
   });
 }
 

@@ -42,7 +42,7 @@ class Worker {
   void refresh(std::shared_ptr<upstream::SharedCluster> cluster);
   // Closes listening sockets; connections live on. `inbound_only` is for listeners with that
   // traffic direction.
-  void stop_listeners();
+  void stop_listeners(bool inbound_only = false);
   // Idle connections close now, others after their response.
   void drain_connections();
   [[nodiscard]] uint64_t connections() const {
