@@ -13,6 +13,8 @@ namespace pillion {
 Result<Address, Problem> Address::parse_ip(std::string_view ip, uint16_t port) {
   std::string text(ip);
   Address out;
+  // inet_pton() would stop at a NUL and take what stands before it.
+  if (text.find('\0') != std::string::npos) return problem("malformed IP address: NUL in it");
   if (inet_pton(AF_INET, text.c_str(), &out.ip_.v4.sin_addr) == 1) {
     out.ip_.v4.sin_family = AF_INET;
   } else if (inet_pton(AF_INET6, text.c_str(), &out.ip_.v6.sin6_addr) == 1) {
@@ -140,20 +142,33 @@ bool operator==(const Address& a, const Address& b) {
   return a.port() == b.port() && a.ip_bytes() == b.ip_bytes();
 }
 
+Address Address::masked(uint32_t prefix_length) const {
+  Address out = *this;
+  auto* bytes = const_cast<char*>(out.ip_bytes().data());
+  for (std::size_t i = 0; i < ip_bytes().size(); ++i) {
+    std::size_t kept =
+        std::min<std::size_t>(8, prefix_length - std::min<std::size_t>(prefix_length, 8 * i));
+    bytes[i] = static_cast<char>(bytes[i] & (0xff00 >> kept));
+  }
+  return out;
+}
+
 Result<CidrRange, Problem> CidrRange::create(std::string_view ip, uint32_t prefix_length) {
   TRY(Address address, Address::parse_ip(ip, 0));
   if (prefix_length > address.ip_bytes().size() * 8)
     return problem("prefix length " + std::to_string(prefix_length) + " is too long for '" +
                    std::string(ip) + "'");
   CidrRange range;
-  range.address_ = address;
+  range.address_ = address.masked(prefix_length);
   range.prefix_ = prefix_length;
   return range;
 }
 
 bool CidrRange::contains(const Address& address) const {
+  static constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
   std::string_view mine = address_.ip_bytes();
   std::string_view theirs = address.ip_bytes();
+  if (mine.size() == 4 && theirs.starts_with(kMapped)) theirs.remove_prefix(kMapped.size());
   if (mine.size() != theirs.size() || mine.empty()) return false;
   std::size_t whole = prefix_ / 8;
   if (std::memcmp(mine.data(), theirs.data(), whole) != 0) return false;

@@ -42,6 +42,8 @@ class Address {
   socklen_t to_sockaddr(sockaddr_storage& storage) const;
   // The address's 4 or 16 bytes in network order; empty for a Unix path.
   [[nodiscard]] std::string_view ip_bytes() const;
+  // With all bits after the first `prefix_length` cleared; the port stays.
+  [[nodiscard]] Address masked(uint32_t prefix_length) const;
   [[nodiscard]] uint64_t hash() const;
 
   friend bool operator==(const Address& a, const Address& b);

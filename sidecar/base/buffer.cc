@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "sidecar/base/check.h"
+
 namespace pillion {
 
 namespace {
@@ -51,6 +53,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 }
 
 char* Buffer::reserve(std::size_t size) {
+  CHECK(size <= kMaxReserve);
   if (tail_ == nullptr || kRoom - tail_->end < size) {
     Block* block = make_block();
     if (tail_ == nullptr)
@@ -81,6 +84,12 @@ void Buffer::append(Buffer&& other) {
     *this = std::move(other);
     return;
   }
+  if (other.size_ <= kCrumb && other.size_ <= kRoom - tail_->end) {
+    for (Block* b = other.head_; b != nullptr; b = b->next)
+      append(std::string_view(b->data() + b->begin, b->end - b->begin));
+    other.clear();
+    return;
+  }
   tail_->next = other.head_;
   tail_ = other.tail_;
   size_ += other.size_;
@@ -96,12 +105,15 @@ std::size_t Buffer::peek(iovec* to, std::size_t count) const {
 }
 
 void Buffer::drain(std::size_t size) {
+  CHECK(size <= size_);
   size_ -= size;
   if (size_ == 0) {
     clear();
     return;
   }
-  while (size > 0) {
+  // A block that was reserved and never written to may lie in between: it goes as well, so that
+  // front() has bytes.
+  while (size > 0 || head_->end == head_->begin) {
     std::size_t here = head_->end - head_->begin;
     if (size < here) {
       head_->begin += static_cast<uint32_t>(size);

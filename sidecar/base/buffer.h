@@ -26,7 +26,8 @@ class Buffer {
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
   void append(std::string_view bytes);
-  // Moves all of `other` to the end, without copying.
+  // Moves all of `other` to the end. Only a small one is copied, where there is room: a body that
+  // comes in crumbs would otherwise hold a whole block for each.
   void append(Buffer&& other);
   // Room for at least `size` contiguous bytes (at most kMaxReserve) at the end; commit() what was
   // written.
@@ -58,6 +59,7 @@ class Buffer {
   };
   static constexpr std::size_t kRoom = kBlockSize - sizeof(Block);
   static_assert(kMaxReserve <= kRoom);
+  static constexpr std::size_t kCrumb = 4096;
   static Block* make_block();
   static void free_block(Block* block);
   void take(Buffer& other);

@@ -46,8 +46,15 @@ class List {
   [[nodiscard]] bool empty() const { return head_.next_ == &head_; }
   T& front() { return owner(head_.next_); }
   T& back() { return owner(head_.prev_); }
-  void push_front(T& item) { insert_after(&head_, node(item)); }
-  void push_back(T& item) { insert_after(head_.prev_, node(item)); }
+  // An item that is in a list already moves; so to the end, even where it is there.
+  void push_front(T& item) {
+    node(item)->unlink();
+    insert_after(&head_, node(item));
+  }
+  void push_back(T& item) {
+    node(item)->unlink();
+    insert_after(head_.prev_, node(item));
+  }
   T& pop_front() {
     T& item = front();
     node(item)->unlink();
@@ -68,7 +75,6 @@ class List {
   static ListNode* node(T& item) { return static_cast<TaggedNode<Tag>*>(&item); }
   static T& owner(ListNode* n) { return *static_cast<T*>(static_cast<TaggedNode<Tag>*>(n)); }
   static void insert_after(ListNode* at, ListNode* n) {
-    n->unlink();
     n->next_ = at->next_;
     n->prev_ = at;
     at->next_->prev_ = n;
