@@ -32,9 +32,18 @@ const llhttp_settings_t* Http1Parser::Llhttp::settings() {
     s.on_header_value = &text<&Http1Parser::value_>;
     s.on_header_value_complete = [](llhttp_t* p) { return of(p).on_header_complete(); };
     s.on_headers_complete = [](llhttp_t* p) { return of(p).on_head_complete(); };
+    s.on_protocol = [](llhttp_t* p, const char* at, std::size_t size) {
+      return of(p).on_protocol({at, size});
+    };
+    s.on_status = [](llhttp_t* p, const char*, std::size_t size) {
+      return of(p).count_head_bytes(size) ? 0 : -1;
+    };
+    s.on_chunk_extension_name = [](llhttp_t* p, const char*, std::size_t size) {
+      return of(p).on_chunk_extension(size);
+    };
+    s.on_chunk_extension_value = s.on_chunk_extension_name;
     s.on_body = [](llhttp_t* p, const char* at, std::size_t size) {
-      of(p).events_.on_body(0, {at, size});
-      return 0;
+      return of(p).on_body({at, size});
     };
     s.on_message_complete = [](llhttp_t* p) { return of(p).on_complete(); };
     s.on_url_complete = [](llhttp_t* p) {
@@ -66,34 +75,41 @@ Result<std::size_t> Http1Parser::feed(std::string_view bytes) {
   const char* at = bytes.data();
   const char* end = at + bytes.size();
   llhttp_errno_t code = llhttp_execute(p, at, bytes.size());
-  if (code == HPE_PAUSED_UPGRADE && !tunnel_ && !paused_) {
-    // An upgrade that nobody took up: go on as if it had not been asked for.
-    at = llhttp_get_error_pos(p);
-    llhttp_resume_after_upgrade(p);
-    code = llhttp_execute(p, at, static_cast<std::size_t>(end - at));
-  }
   if (code == HPE_OK) {
     keep_tokens();
     return bytes.size();
   }
   if (code == HPE_PAUSED || code == HPE_PAUSED_UPGRADE) {
     at = llhttp_get_error_pos(p);
+    // The peer has left HTTP and the owner has not followed: what comes cannot be read.
+    if (!tunnel_) paused_ = true;
     if (tunnel_ && at < end) {
       events_.on_body(0, {at, static_cast<std::size_t>(end - at)});
       at = end;
     }
     return static_cast<std::size_t>(at - bytes.data());
   }
-  if (error_.status == 400 && error_.details == "http1.codec_error" &&
-      code == HPE_INVALID_TRANSFER_ENCODING)
-    error_.details = "http1.invalid_transfer_encoding";
+  if (!refused()) explain(code);
   return fail({Code::kProtocol, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
                false, "malformed HTTP/1 message"});
 }
 
+void Http1Parser::explain(int code) {
+  bool in_value = !name_.text.empty() && open_token_ != &name_;
+  if (code == HPE_INVALID_TRANSFER_ENCODING && !content_length_)
+    error_ = {501, "http1.invalid_transfer_encoding"};
+  else if (code == HPE_INVALID_TRANSFER_ENCODING ||
+           (code == HPE_INVALID_CONTENT_LENGTH && chunked_ && !head_done_))
+    error_ = {400, "http1.content_length_and_chunked_not_allowed"};
+  else if (code == HPE_INVALID_HEADER_TOKEN && in_value)
+    error_ = {400, "http1.invalid_characters"};
+}
+
 bool Http1Parser::finish() {
   if (tunnel_ || !in_message_) return true;
-  return llhttp_finish(&parser_->state) == HPE_OK && !in_message_;
+  // Completes a body that ends here, by way of on_complete().
+  llhttp_finish(&parser_->state);
+  return !in_message_;
 }
 
 void Http1Parser::resume() {
@@ -119,18 +135,52 @@ int Http1Parser::refuse(int status, std::string_view details) {
 }
 
 int Http1Parser::on_begin() {
-  arena_ = &events_.on_message_begin(0);
   in_message_ = true;
-  head_done_ = in_trailers_ = chunked_ = upgrade_ = false;
-  head_bytes_ = 0;
+  head_done_ = in_trailers_ = chunked_ = leaves_http_ = false;
+  fields_ = 0;
+  chunk_overhead_ = 0;
   content_length_.reset();
   trailers_ = nullptr;
   target_ = name_ = value_ = Token{};
   open_token_ = nullptr;
+  if (interim_) {
+    // Interim heads belong to the response that they precede: they take turns in one object and
+    // share its budget of bytes, so that a peer cannot fill the arena with them.
+    interim_ = false;
+    response_->headers.remove_if([](const Header&) { return true; });
+    return 0;
+  }
+  arena_ = &events_.on_message_begin(0);
+  head_bytes_ = 0;
   if (role_ == Role::kServer)
     request_ = arena_->make<RequestHead>(*arena_);
   else
     response_ = arena_->make<ResponseHead>(*arena_);
+  return 0;
+}
+
+int Http1Parser::on_protocol(std::string_view piece) {
+  // llhttp reads RTSP and ICE as well.
+  return piece.find_first_of("RI") == std::string_view::npos ? 0 : -1;
+}
+
+bool Http1Parser::count_head_bytes(std::size_t size) {
+  head_bytes_ += static_cast<uint32_t>(size);
+  if (head_bytes_ <= limits_.max_header_bytes) return true;
+  refuse(431, "http1.headers_too_large");
+  return false;
+}
+
+int Http1Parser::on_chunk_extension(std::size_t size) {
+  // Extensions may be ignored (RFC 9112 section 7.1.1) but not without end: beyond this allowance
+  // they may not outweigh the body.
+  chunk_overhead_ += size;
+  return chunk_overhead_ <= kMaxChunkOverhead ? 0 : -1;
+}
+
+int Http1Parser::on_body(std::string_view data) {
+  chunk_overhead_ -= std::min<uint64_t>(chunk_overhead_, data.size());
+  events_.on_body(0, data);
   return 0;
 }
 
@@ -140,11 +190,8 @@ Headers& Http1Parser::headers_at_hand() {
 }
 
 int Http1Parser::on_head_text(std::string_view piece, Token& token) {
-  head_bytes_ += static_cast<uint32_t>(piece.size());
-  if (head_bytes_ > limits_.max_header_bytes) {
-    bool target = &token == &target_;
-    return refuse(target ? 414 : 431, target ? "http1.uri_too_long" : "http1.headers_too_large");
-  }
+  if (!count_head_bytes(piece.size()))
+    return &token == &target_ ? refuse(414, "http1.uri_too_long") : -1;
   open_token_ = &token;
   if (token.text.empty()) {
     token = {piece, false};
@@ -184,14 +231,40 @@ int Http1Parser::on_header_complete() {
   open_token_ = nullptr;
   if (head_done_ && !in_trailers_) {
     in_trailers_ = true;
+    fields_ = 0;
     trailers_ = arena_->make<Headers>(*arena_);
   }
-  if (headers_at_hand().size() >= limits_.max_header_count)
-    return refuse(431, "http1.too_many_headers");
+  if (++fields_ > limits_.max_header_count) return refuse(431, "http1.too_many_headers");
+  constexpr std::size_t kColonSpaceCrlf = 4;
+  if (!count_head_bytes(kColonSpaceCrlf)) return -1;
+  if (name_.text.size() > Headers::kMaxNameSize) return refuse(431, "http1.headers_too_large");
   add_field(name_.text, trim(value_.text));
   name_ = value_ = Token{};
-  return error_.status == 400 && error_.details == "http1.codec_error" ? 0 : -1;
+  return refused() ? -1 : 0;
 }
+
+namespace {
+
+// Fields that frame, route or belong to the connection have no place in trailers (RFC 9110 section
+// 6.5.1).
+bool may_be_trailer(HeaderId id) {
+  switch (id) {
+    case HeaderId::kHost:
+    case HeaderId::kConnection:
+    case HeaderId::kContentLength:
+    case HeaderId::kTransferEncoding:
+    case HeaderId::kTe:
+    case HeaderId::kTrailer:
+    case HeaderId::kUpgrade:
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyConnection:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
 
 void Http1Parser::add_field(std::string_view name, std::string_view value) {
   char lowered[64];
@@ -203,10 +276,13 @@ void Http1Parser::add_field(std::string_view name, std::string_view value) {
     id = header_id(lower_name);
   }
   Headers& headers = headers_at_hand();
-  if (!in_trailers_) {
+  if (in_trailers_) {
+    if (!may_be_trailer(id)) return;
+  } else {
     if (id == HeaderId::kTransferEncoding) {
+      if (chunked_ || !equals_ignore_case(value, "chunked"))
+        refuse(501, "http1.invalid_transfer_encoding");
       chunked_ = true;
-      if (!equals_ignore_case(value, "chunked")) refuse(501, "http1.invalid_transfer_encoding");
       return;
     }
     if (id == HeaderId::kHost && role_ == Role::kServer) {
@@ -230,10 +306,14 @@ void Http1Parser::add_field(std::string_view name, std::string_view value) {
 bool Http1Parser::set_target(std::string_view target) {
   RequestHead& head = *request_;
   if (head.method == Method::kConnect) {
-    if (target.find('/') != std::string_view::npos || !is_valid_authority(target)) return false;
+    // A port is required (RFC 9110 section 9.3.6); with one, nothing but an authority is left.
+    std::size_t colon = target.rfind(':');
+    if (colon == std::string_view::npos || colon == 0 || !is_digit(target.back()) ||
+        !is_valid_authority(target))
+      return false;
     head.authority = arena_->copy(target);
     head.path = {};
-    return !target.empty();
+    return true;
   }
   if (target == "*") {
     head.path = "*";
@@ -248,7 +328,10 @@ bool Http1Parser::set_target(std::string_view target) {
   std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return false;
   std::string_view scheme = target.substr(0, scheme_end);
-  if (!equals_ignore_case(scheme, "http") && !equals_ignore_case(scheme, "https")) return false;
+  if (!equals_ignore_case(scheme, "http") && !equals_ignore_case(scheme, "https")) {
+    refuse(400, "http1.invalid_scheme");
+    return false;
+  }
   std::string_view rest = target.substr(scheme_end + 3);
   std::size_t path_at = rest.find_first_of("/?");
   std::string_view authority = rest.substr(0, path_at);
@@ -273,20 +356,27 @@ int Http1Parser::finish_request() {
   if (p->http_major != 1) return refuse(400, "http1.codec_error");
   bool host_given = head.authority.data() != nullptr;
   if (host_given && !is_valid_authority(head.authority))
-    return refuse(400, "http1.invalid_authority");
-  if (!host_given && head.version == Version::kHttp11 && head.method != Method::kConnect &&
-      target_.text.find("://") == std::string_view::npos)
-    return refuse(400, "missing_host_header");
-  if (!set_target(target_.text)) return refuse(400, "http1.invalid_url");
-  if (chunked_ && head.version == Version::kHttp10)
-    return refuse(400, "http1.transfer_encoding_not_allowed");
-  if (chunked_ && content_length_)
-    return refuse(400, "http1.content_length_and_chunked_not_allowed");
-  upgrade_ = p->upgrade != 0;
-  if (upgrade_ && head.method != Method::kConnect)
-    head.protocol = head.headers.value(HeaderId::kUpgrade);
+    return refuse(400, "http.invalid_authority");
+  if (!set_target(target_.text)) return refused() ? -1 : refuse(400, "http1.invalid_url");
   target_ = Token{};
   bool end = !chunked_ && content_length_.value_or(0) == 0;
+  if (chunked_ && head.version == Version::kHttp10)
+    return refuse(400, "http1.transfer_encoding_not_allowed");
+  // llhttp must see the same framing as we do.
+  if (chunked_ && (content_length_ || (p->flags & F_CHUNKED) == 0))
+    return refuse(501, "http1.invalid_transfer_encoding");
+  if (head.method == Method::kConnect) {
+    if (chunked_) return refuse(501, "http1.invalid_transfer_encoding");
+    if (!end) return refuse(400, "http1.body_disallowed");
+    head.headers.remove(HeaderId::kContentLength);
+  } else if (p->upgrade != 0 && head.version == Version::kHttp11) {
+    head.protocol = head.headers.value(HeaderId::kUpgrade);
+    // The server might decline and then take the body for the next request, since a head that asks
+    // for a tunnel is sent without framing. (The h2c upgrade is never asked for: RFC 9113 section
+    // 3.1.)
+    if (!end && !equals_ignore_case(head.protocol, "h2c"))
+      return refuse(400, "http1.body_disallowed");
+  }
   events_.on_request(0, head, end);
   return 0;
 }
@@ -296,19 +386,26 @@ int Http1Parser::finish_response() {
   ResponseHead& head = *response_;
   head.status = p->status_code;
   head.version = p->http_minor == 0 ? Version::kHttp10 : Version::kHttp11;
-  if (p->http_major != 1 || head.status < 100 || head.status > 999)
-    return refuse(502, "http1.codec_error");
-  if (chunked_ && content_length_)
-    return refuse(502, "http1.content_length_and_chunked_not_allowed");
-  bool interim = head.status < 200 && head.status != 101;
-  bool opens_tunnel =
-      head.status == 101 || (expected_ == ExpectedBody::kTunnel && head.status < 300);
+  if (p->http_major != 1 || head.status < 100) return refuse(502, "http1.codec_error");
+  if (chunked_ && (content_length_ || (p->flags & F_CHUNKED) == 0))
+    return refuse(502, "http1.invalid_transfer_encoding");
+  interim_ = head.status < 200 && head.status != 101;
+  bool connected = expected_ == ExpectedBody::kTunnel && head.status >= 200 && head.status < 300;
+  leaves_http_ = connected || head.status == 101;
+  if (connected) {
+    // RFC 9110 section 9.3.6: these say nothing about a tunnel.
+    head.headers.remove(HeaderId::kContentLength);
+  } else if (head.status < 200 || head.status == 204) {
+    // RFC 9112 section 6.1, RFC 9110 section 8.6: neither has a body, so one of the two is a lie.
+    if (chunked_ || content_length_.value_or(0) != 0) return refuse(502, "http1.codec_error");
+    head.headers.remove(HeaderId::kContentLength);
+  }
   bool bodiless = expected_ == ExpectedBody::kNone || head.status == 204 || head.status == 304;
-  bool end = !interim && !opens_tunnel &&
+  bool end = !interim_ && !leaves_http_ &&
              (bodiless || (!chunked_ && content_length_ && *content_length_ == 0));
   events_.on_response(0, head, end);
-  if (opens_tunnel && head.status != 101) return 2;
-  return expected_ == ExpectedBody::kNone && !interim ? 1 : 0;
+  if (connected) return 2;
+  return expected_ == ExpectedBody::kNone && !interim_ ? 1 : 0;
 }
 
 int Http1Parser::on_head_complete() {
@@ -320,13 +417,14 @@ int Http1Parser::on_head_complete() {
 }
 
 int Http1Parser::on_complete() {
-  bool interim = role_ == Role::kClient && response_->status < 200 && response_->status != 101;
   in_message_ = false;
-  if (interim || tunnel_) return 0;
-  if (role_ == Role::kClient && parser_->state.upgrade != 0 && response_->status == 101) return 0;
-  // The length of a body that ends with the connection, or a skipped one, is only known to llhttp
-  // here.
-  keep_alive_ = keep_alive_ && llhttp_should_keep_alive(&parser_->state) != 0;
+  if (interim_ || tunnel_ || leaves_http_) return 0;
+  // Only here does llhttp know of a body that was skipped or that ended with the connection.
+  bool persists = llhttp_should_keep_alive(&parser_->state) != 0;
+  if (role_ == Role::kServer)
+    keep_alive_ = keep_alive_ && persists;
+  else  // RFC 9112 section 6.1: HTTP/1.0 has no transfer codings; do not trust what follows.
+    keep_alive_ = persists && !(chunked_ && response_->version == Version::kHttp10);
   paused_ = true;
   events_.on_message_end(0, in_trailers_ ? trailers_ : nullptr);
   return HPE_PAUSED;

@@ -66,8 +66,14 @@ class Http1Parser {
   int finish_request();
   int finish_response();
   int refuse(int status, std::string_view details);
+  [[nodiscard]] bool refused() const { return error_.details != ProtocolError{}.details; }
+  // Says why llhttp has refused, where Envoy has a word for it.
+  void explain(int code);
+  int on_protocol(std::string_view piece);
+  int on_chunk_extension(std::size_t size);
+  int on_body(std::string_view data);
+  bool count_head_bytes(std::size_t size);
   bool set_target(std::string_view target);
-  bool check_length();
   void keep_tokens();
   void add_field(std::string_view name, std::string_view value);
   Headers& headers_at_hand();
@@ -81,10 +87,15 @@ class Http1Parser {
   bool keep_alive_ = true;
   bool in_trailers_ = false;
   bool chunked_ = false;
-  bool upgrade_ = false;
+  bool interim_ = false;      // the head at hand, or the last one, was a 1xx response
+  bool leaves_http_ = false;  // the response at hand: 101, or 2xx to CONNECT
   CodecEvents& events_;
   CodecLimits limits_;
+  // Bytes of chunk extensions that the body has not outweighed.
+  static constexpr uint64_t kMaxChunkOverhead = 16 * 1024;
+  uint64_t chunk_overhead_ = 0;
   uint32_t head_bytes_ = 0;
+  uint32_t fields_ = 0;
   std::optional<uint64_t> content_length_;
   std::unique_ptr<Llhttp> parser_;
   Token target_;
