@@ -14,30 +14,19 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Pool& pool) {
   response_started_ = response_paused_ = false;
   started_ = cluster.loop().now();
   cluster_->hold();
-  if (!pool.limits().requests.try_take()) {
-    cluster_->release();
-    cluster.stats().upstream_rq_active_overflow.add();
-    stream_.on_attempt_failed(AttemptEnd::kOverflow,
-                              {{Code::kOverload, Origin::kSelf, true, "too many requests"},
-                               upstream::Evidence::kNothingSent,
-                               false});
-    return;
-  }
   active_ = true;
-  metrics::ClusterStats& stats = cluster.stats();
-  stats.upstream_rq_total.add();
-  stats.upstream_rq_active.add();
-  endpoint_->counts.rq_total.fetch_add(1, std::memory_order_relaxed);
-  endpoint_->counts.rq_active.fetch_add(1, std::memory_order_relaxed);
+  counted_ = false;
   pool.acquire(*this);
 }
 
 bool Attempt::leave() {
   if (!active_) return false;
   active_ = false;
-  pool_->limits().requests.give();
-  cluster_->stats().upstream_rq_active.sub();
-  endpoint_->counts.rq_active.fetch_sub(1, std::memory_order_relaxed);
+  if (std::exchange(counted_, false)) {
+    pool_->limits().requests.give();
+    cluster_->stats().upstream_rq_active.sub();
+    endpoint_->counts.rq_active.fetch_sub(1, std::memory_order_relaxed);
+  }
   cluster_->release();
   return true;
 }
@@ -56,6 +45,22 @@ void Attempt::cancel() {
 }
 
 void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
+  metrics::ClusterStats& stats = cluster_->stats();
+  if (!pool_->limits().requests.try_take()) {
+    stats.upstream_rq_active_overflow.add();
+    leave();
+    connection.release_unused();
+    stream_.on_attempt_failed(AttemptEnd::kOverflow,
+                              {{Code::kOverload, Origin::kSelf, true, "too many requests"},
+                               upstream::Evidence::kNothingSent,
+                               false});
+    return;
+  }
+  counted_ = true;
+  stats.upstream_rq_total.add();
+  stats.upstream_rq_active.add();
+  endpoint_->counts.rq_total.fetch_add(1, std::memory_order_relaxed);
+  endpoint_->counts.rq_active.fetch_add(1, std::memory_order_relaxed);
   connection_ = &connection;
   stream_.on_attempt_ready();
 }

@@ -68,6 +68,7 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   upstream::ClientConnection* connection_ = nullptr;
   Time started_{};
   bool active_ = false;
+  bool counted_ = false;  // holds one of the cluster's requests
   bool response_started_ = false;
   bool response_paused_ = false;
 };

@@ -281,7 +281,9 @@ void Downstream::on_lifetime() {
 void Downstream::drain() {
   if (state_ != State::kOpen) return;
   close_after_ = true;
-  if (stream_ == nullptr && !parser_.in_message()) {
+  // A request that has arrived but was not read yet is served, and not lost with its connection.
+  if (stream_ == nullptr && !parser_.in_message()) connection_.read_now();
+  if (state_ == State::kOpen && stream_ == nullptr && !parser_.in_message()) {
     http_.stats().downstream_cx_drain_close.add();
     begin_close(false);
   }

@@ -109,6 +109,22 @@ int grpc_status_of(int http_status) {
   }
 }
 
+// gRPC over HTTP/2: grpc-message is percent-encoded but for printable ASCII other than '%'.
+static std::string percent_encode(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (char c : text) {
+    if (c >= ' ' && c <= '~' && c != '%') {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[(static_cast<unsigned char>(c) >> 4) & 0xf];
+      out += kHex[static_cast<unsigned char>(c) & 0xf];
+    }
+  }
+  return out;
+}
+
 std::string_view form_reply(const Reply& reply, const http::RequestHead& request,
                             http::ResponseHead& head) {
   http::Headers& headers = head.headers;
@@ -122,7 +138,8 @@ std::string_view form_reply(const Reply& reply, const http::RequestHead& request
     headers.set(HeaderId::kContentType, "application/grpc");
     int status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_of(reply.status);
     headers.set(HeaderId::kGrpcStatus, arena.copy(std::to_string(status)));
-    if (!reply.body.empty()) headers.set(HeaderId::kGrpcMessage, reply.body);
+    if (!reply.body.empty())
+      headers.set(HeaderId::kGrpcMessage, arena.copy(percent_encode(reply.body)));
     return {};
   }
   if (!reply.body.empty()) {

@@ -95,6 +95,7 @@ void remove_internal_headers(http::RequestHead& head, const HttpConnectionManage
                                            HeaderId::kEnvoyForceTrace,
                                            HeaderId::kEnvoyIpTags,
                                            HeaderId::kEnvoyHedge};
+  headers.remove("x-envoy-original-url");
   headers.remove_if([](const Header& h) {
     return h.id != HeaderId::kOther &&
            std::find(kSteering.begin(), kSteering.end(), h.id) != kSteering.end();
@@ -115,7 +116,12 @@ void append_list(http::Headers& headers, HeaderId id, std::string_view value) {
 void identify_client(http::RequestHead& head, const HttpConnectionManager& config,
                      RequestFacts& facts, WorkerContext& worker) {
   http::Headers& headers = head.headers;
-  std::string_view forwarded = headers.value(HeaderId::kForwardedFor);
+  // Several lines of this field count as one list (RFC 9110 section 5.3).
+  std::string_view forwarded;
+  if (const Header* h = headers.find(HeaderId::kForwardedFor)) {
+    forwarded = *headers.joined(h->name());
+    if (forwarded.data() != h->value().data()) headers.set(HeaderId::kForwardedFor, forwarded);
+  }
   bool single_hop = forwarded.find(',') == std::string_view::npos;
   if (config.use_remote_address) {
     if (config.xff_num_trusted_hops > 0) {
@@ -172,6 +178,9 @@ std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnecti
     }
   }
   if (head.method == http::Method::kConnect || head.path == "*") return std::nullopt;
+  // A fragment never belongs in a request target (RFC 9112 section 3.2), and routes would be fooled by it.
+  if (head.path.find('#') != std::string_view::npos)
+    return Refusal{400, "path_normalization_failed", {}};
   using Slashes = HttpConnectionManager::EscapedSlashes;
   http::PathOptions options{config.normalize_path, config.merge_slashes,
                             config.escaped_slashes != Slashes::kKeep,
@@ -204,13 +213,12 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
   }
   identify_client(head, config, facts, worker);
   bool edge = !facts.internal && config.use_remote_address;
-  if (facts.internal) {
+  if (config.use_remote_address && facts.remote.is_ip())
+    headers.set(HeaderId::kEnvoyExternalAddress, headers.arena().copy(facts.remote.ip_string()));
+  if (facts.internal)
     headers.set(HeaderId::kEnvoyInternal, "true");
-  } else {
+  else
     remove_internal_headers(head, config, edge);
-    if (edge && facts.remote.is_ip())
-      headers.set(HeaderId::kEnvoyExternalAddress, headers.arena().copy(facts.remote.ip_string()));
-  }
   if (!config.scheme_to_overwrite.empty()) {
     head.scheme = config.scheme_to_overwrite;
   } else if (head.scheme.empty()) {

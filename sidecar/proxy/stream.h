@@ -139,6 +139,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void redirect_to(const config::RedirectAction& action);
   void read_timeouts(const config::ForwardAction& action);
   void start_attempt();
+  void note_attempted_host();
   void send_request_head();
   void pass_request_body(std::string_view data, bool end);
   void finish_request(const http::Headers* trailers);
@@ -210,6 +211,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   bool upstream_done_ = false;      // the upstream's response is complete
   bool local_reply_ = false;
   bool is_tunnel_ = false;
+  bool internal_ = false;  // the request came from an internal address
   bool request_flow_paused_ = false;
   bool retry_pending_ = false;
   bool request_sent_ = false;  // a head was written upstream in the attempt at hand

@@ -81,6 +81,7 @@ void Stream::on_request_malformed(const http::ProtocolError& error) {
   owner_.close_after_response();
   if (request_ == nullptr) {
     request_ = arena_.make<http::RequestHead>(arena_);
+    info_.protocol = http::Version::kHttp11;
     enter(Phase::kFilterRequest);
   }
   if (head_sent_) {
@@ -107,7 +108,12 @@ void Stream::abort(std::string_view details) {
 
 void Stream::charge_upstream(int status, bool retried) {
   metrics::ClusterStats& stats = cluster_->stats();
-  (retried ? stats.retry_upstream_rq : stats.upstream_rq).add(status);
+  if (retried) {
+    stats.retry_upstream_rq.add(status);
+    return;
+  }
+  stats.upstream_rq.add(status);
+  cluster_->shared()->origin_stats(internal_).upstream_rq.add(status);
 }
 
 void Stream::finish(bool reset) {
@@ -130,7 +136,10 @@ void Stream::finish(bool reset) {
       stats.downstream_rq.add(info_.response_code);
       http_.listener_stats().downstream_rq.add(info_.response_code);
     }
-    if (!request_complete_) stats.downstream_rq_response_before_rq_complete.add();
+    if (!request_complete_) {
+      stats.downstream_rq_response_before_rq_complete.add();
+      stats.downstream_rq_rx_reset.add();
+    }
   }
   double ms =
       std::chrono::duration<double, std::milli>(info_.times.end - info_.times.start).count();

@@ -30,7 +30,10 @@ void Stream::on_request(http::RequestHead& head, bool end) {
   request_ = &head;
   request_complete_ = end;
   info_.protocol = head.version;
-  info_.request_header_bytes = head.headers.byte_size();
+  // As Envoy counts: three bytes beside each field, and the host is one of them.
+  info_.request_header_bytes = head.headers.byte_size() - head.headers.size();
+  if (head.authority.data() != nullptr) info_.request_header_bytes += head.authority.size() + 7;
+  head.headers.join_repeated(true);
   touch();
   if (end) {
     info_.times.request_received = worker_.loop.now();
@@ -64,6 +67,7 @@ bool Stream::admit_request() {
   if (std::optional<Refusal> refusal = check_request(head, config, &http_.http1_stats())) {
     if (refusal->location.empty()) {
       if (refusal->status == 400) http_.stats().downstream_rq_failed_path_normalization.add();
+      owner_.close_after_response();
       reply(refusal->status, {}, refusal->details);
     } else {
       http_.stats().downstream_rq_redirected_with_normalized_path.add();
@@ -86,6 +90,7 @@ bool Stream::admit_request() {
                                                    : std::string_view(head.protocol);
   RequestFacts facts{connection_.remote, remote_};
   prepare_request(head, config, facts, worker_);
+  internal_ = facts.internal;
   info_.request_id = head.headers.value(HeaderId::kRequestId);
   if (const http::Header* expect = head.headers.find(HeaderId::kExpect);
       expect != nullptr && equals_ignore_case(expect->value(), "100-continue") &&
@@ -116,6 +121,7 @@ void Stream::choose_route() {
   match_ = http_.router().match(*request_, worker_.random.next());
   if (match_.virtual_host != nullptr) {
     info_.virtual_host_name = match_.virtual_host->config().name;
+    info_.virtual_host_metadata = match_.virtual_host->config().metadata.get();
   }
   if (match_.route == nullptr) return;
   info_.route_name = match_.route->config().name;
@@ -169,7 +175,7 @@ void Stream::route_request() {
   metrics::HttpStats& stats = http_.stats();
   stats.rq_total.add();
   if (match_.redirect_to_https) {
-    stats.rq_redirect.add();
+    stats.rq_direct_response.add();
     auto* response = arena_.make<http::ResponseHead>(arena_);
     response->status = 301;
     response->headers.add_view(HeaderId::kLocation,
@@ -198,7 +204,7 @@ void Stream::route_request() {
 }
 
 void Stream::redirect_to(const config::RedirectAction& action) {
-  http_.stats().rq_redirect.add();
+  http_.stats().rq_direct_response.add();  // Envoy counts redirects so
   auto* response = arena_.make<http::ResponseHead>(arena_);
   response->status = action.status;
   response->headers.add_view(HeaderId::kLocation, match_.route->redirect_location(*request_));
@@ -220,6 +226,7 @@ void Stream::forward(const config::ForwardAction& action) {
   cluster_->hold();
   const config::Cluster& cluster = cluster_->config();
   info_.upstream_cluster = cluster.stat_name();
+  info_.upstream_cluster_raw = cluster.name;
   info_.cluster_metadata = cluster.metadata.get();
   read_timeouts(action);
   bool suppress = http_.config().suppress_envoy_headers;
@@ -282,12 +289,22 @@ void Stream::start_attempt() {
     reply(503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream);
     return;
   }
-  info_.upstream_remote = &pool->endpoint()->address;
+  info_.upstream_host = info_.upstream_remote = &pool->endpoint()->address;
   info_.upstream_host_name = pool->endpoint()->hostname.empty()
                                  ? std::string_view(pool->endpoint()->address_text)
                                  : pool->endpoint()->hostname;
   info_.upstream_metadata = pool->endpoint()->metadata.get();
+  note_attempted_host();
+  if (info_.times.pool_requested == Time{}) info_.times.pool_requested = worker_.loop.now();
   attempt_.start(*cluster_, *pool);
+}
+
+void Stream::note_attempted_host() {
+  AttemptedHost** end = &info_.attempted;
+  while (*end != nullptr) end = &(*end)->next;
+  *end = arena_.make<AttemptedHost>();
+  (*end)->address = info_.upstream_host;
+  (*end)->name = info_.upstream_host_name;
 }
 
 void Stream::on_attempt_ready() {
@@ -298,6 +315,9 @@ void Stream::on_attempt_ready() {
   times.request_sent_first = worker_.loop.now();
   info_.upstream_local = &connection.local();
   info_.upstream_connection_id = connection.id();
+  if (times.pool_ready == Time{}) times.pool_ready = worker_.loop.now();
+  for (AttemptedHost* host = info_.attempted; host != nullptr; host = host->next)
+    if (host->next == nullptr) host->connection_id = connection.id();
   info_.upstream_protocol = http::Version::kHttp11;
   info_.upstream_request_attempt_count = info_.attempts;
   send_request_head();

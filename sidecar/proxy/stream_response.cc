@@ -69,6 +69,7 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
     return;
   }
   per_try_timer_.cancel();
+  head.headers.join_repeated(false);
   info_.times.response_first = worker_.loop.now();
   RetryDecision decision = RetryDecision::kNo;
   if (!tunnel) decision = retry_.on_response(head, *cluster_, action_->priority);
@@ -96,6 +97,7 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
   info_.response_code_details = "via_upstream";
   body_.clear();
   replayable_ = false;
+  info_.response_code = head.status;
   edit_upstream_response(head);
   response_head_end_ = end;
   begin_response(head, end);
@@ -148,6 +150,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
         std::chrono::duration<double, std::milli>(worker_.loop.now() - info_.times.request_received)
             .count();
     cluster_->stats().upstream_rq_time.record(ms);
+    cluster_->shared()->origin_stats(internal_).upstream_rq_time.record(ms);
   }
   if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
   upstream_done_ = true;
@@ -219,12 +222,12 @@ void Stream::reply_for(AttemptEnd end, const upstream::AttemptFailure& failure) 
   std::string_view again = retry_.retries() > 0 ? "retried and the latest " : "";
   std::string_view transport;
   if (end == AttemptEnd::kConnectFailed) {
-    transport = arena_.concat("delayed connect error: ", failure.error.what);
+    transport = arena_.concat("delayed_connect_error:_", failure.error.what);
     info_.upstream_transport_failure = transport;
   }
-  std::string_view body = arena_.concat(
-      "upstream connect error or disconnect/reset before headers. ", again,
-      "reset reason: ", reason, transport.empty() ? "" : ", transport failure reason: ", transport);
+  std::string_view body =
+      arena_.concat("upstream connect error or disconnect/reset before headers. ", again,
+                    "reset reason: ", reason);
   std::string details(arena_.concat("upstream_reset_before_response_started{", reason,
                                     transport.empty() ? "" : "|", transport, "}"));
   std::replace(details.begin(), details.end(), ' ', '_');

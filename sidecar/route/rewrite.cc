@@ -89,7 +89,7 @@ std::string_view Route::rewritten_path(const http::RequestHead& head,
   if (regex_rewrite == nullptr) return head.path;
   std::string_view replaced =
       replace_all(path, *compiled_->path_rewrite, regex_rewrite->substitution, arena);
-  return replaced == path ? head.path : arena.concat(replaced, rest);
+  return arena.concat(replaced, rest);
 }
 
 void Route::rewrite(http::RequestHead& head, const config::WeightedCluster* chosen,

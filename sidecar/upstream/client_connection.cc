@@ -102,6 +102,8 @@ void ClientConnection::start_tunnel() {
   parser_.start_tunnel();
 }
 
+void ClientConnection::release_unused() { pool_.on_released(*this); }
+
 void ClientConnection::abandon() {
   events_ = nullptr;
   close(true);
@@ -194,6 +196,8 @@ void ClientConnection::on_end() {
 void ClientConnection::on_failed(Error error) {
   if (connection_.connecting()) {
     pool_.cluster().stats().upstream_cx_connect_fail.add();
+    pool_.cluster().stats().upstream_cx_destroy.add();
+    pool_.cluster().stats().upstream_cx_destroy_remote.add();
     closed_ = true;
     idle_timer_.cancel();
     pool_.on_closed(*this, true, PoolFailure::kConnectFailed, error);
@@ -206,6 +210,8 @@ void ClientConnection::on_connect_timeout() {
   metrics::ClusterStats& stats = pool_.cluster().stats();
   stats.upstream_cx_connect_timeout.add();
   stats.upstream_cx_connect_fail.add();
+  stats.upstream_cx_destroy.add();
+  stats.upstream_cx_destroy_local.add();
   closed_ = true;
   connection_.close();
   pool_.on_closed(*this, true, PoolFailure::kConnectTimeout,

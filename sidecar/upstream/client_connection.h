@@ -67,6 +67,8 @@ class ClientConnection final : public io::Disposable,
   void send_end(const http::Headers* trailers);
   // The upstream agreed to a tunnel; further bytes pass both ways untouched.
   void start_tunnel();
+  // The request it was given to does not use it after all.
+  void release_unused();
   // Gives up the request: the connection is closed, no event follows.
   void abandon();
   [[nodiscard]] bool clogged() { return connection_.clogged(); }

@@ -11,6 +11,10 @@ SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
       registry_(registry),
       limits_{Limits(config_->breakers[0]), Limits(config_->breakers[1])},
       stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
+      internal_stats_(registry, metrics::cluster_origin_scope(config_->stat_name(), true),
+                      metrics::Retain::kYes),
+      external_stats_(registry, metrics::cluster_origin_scope(config_->stat_name(), false),
+                      metrics::Retain::kYes),
       update_stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
       endpoints_(std::move(endpoints)) {
   show(membership_of(*endpoints_));

@@ -35,6 +35,10 @@ class SharedCluster final : private metrics::ScrapeSource {
   }
   Limits& limits(config::Priority priority) { return limits_[static_cast<std::size_t>(priority)]; }
   metrics::PerWorker<metrics::ClusterStats>& stats() { return stats_; }
+  // Responses to requests of internal or of other origin (x-envoy-internal).
+  metrics::ClusterOriginStats& origin_stats(bool internal) {
+    return (internal ? internal_stats_ : external_stats_).here();
+  }
   metrics::PerWorker<metrics::ClusterUpdateStats>& update_stats() { return update_stats_; }
   // Never null. Takes a lock: a worker reads it when it starts to use the cluster and after
   // on_change.
@@ -57,6 +61,8 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::Registry& registry_;
   std::array<Limits, 2> limits_;
   metrics::PerWorker<metrics::ClusterStats> stats_;
+  metrics::PerWorker<metrics::ClusterOriginStats> internal_stats_;
+  metrics::PerWorker<metrics::ClusterOriginStats> external_stats_;
   metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
   std::atomic<uint64_t> version_{1};
   std::atomic<bool> retired_{false};
