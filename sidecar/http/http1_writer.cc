@@ -1,6 +1,7 @@
 #include "sidecar/http/http1_writer.h"
 
 #include <cstring>
+#include <string>
 
 #include "sidecar/base/text.h"
 
@@ -9,6 +10,7 @@ namespace pillion::http {
 namespace {
 
 char* put(char* to, std::string_view text) {
+  if (text.empty()) return to;  // an empty value may be a null pointer
   std::memcpy(to, text.data(), text.size());
   return to + text.size();
 }
@@ -65,15 +67,19 @@ void write(Buffer& out, const std::string_view (&start)[N], const Headers& heade
     return;
   }
   for (std::string_view piece : start) out.append(piece);
+  // A name, too, may be longer than a block.
+  std::string piece;
   for (const Header& h : headers) {
-    char* name = out.reserve(h.name_size);
-    out.commit(static_cast<std::size_t>(put_name(name, h.name(), tail.proper_case) - name));
+    piece.resize(h.name_size);
+    put_name(piece.data(), h.name(), tail.proper_case);
+    out.append(piece);
     out.append(": ");
     out.append(h.value());
     out.append("\r\n");
   }
-  char* end = out.reserve(kTailRoom + tail.upgrade.size());
-  out.commit(static_cast<std::size_t>(put_tail(end, tail) - end));
+  piece.resize(kTailRoom + tail.upgrade.size());
+  piece.resize(static_cast<std::size_t>(put_tail(piece.data(), tail) - piece.data()));
+  out.append(piece);
 }
 
 }  // namespace

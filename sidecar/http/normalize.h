@@ -1,5 +1,6 @@
 #pragma once
-// Path normalization (RFC 3986 section 6) as the connection manager's options ask for it. Pure; any
+// Path normalization (RFC 3986 section 6) as the connection manager's options ask for it, with
+// Envoy's results: escaped slashes first, then the WHATWG path algorithm, then merging. Pure; any
 // thread.
 
 #include <optional>
@@ -10,9 +11,9 @@
 namespace pillion::http {
 
 struct PathOptions {
-  bool normalize = false;         // dot segments, percent-encoding of unreserved characters
+  bool normalize = false;         // dot segments, backslashes, escapes of unreserved characters
   bool merge_slashes = false;     // "//" to "/"
-  bool unescape_slashes = false;  // %2F and %5C to slashes
+  bool unescape_slashes = false;  // %2F to a slash, %5C to a backslash
   bool reject_escaped_slashes = false;
 };
 
