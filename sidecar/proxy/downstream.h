@@ -87,7 +87,6 @@ class Downstream final : public io::Disposable,
   State state_ = State::kOpen;
   bool feeding_ = false;
   bool close_after_ = false;
-  bool closing_announced_ = false;
   bool chunked_ = false;
   bool ended_ = false;  // the response's end was written
   bool head_request_ = false;
