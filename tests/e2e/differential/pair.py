@@ -22,6 +22,10 @@ def at_rest(observation):
     return not any(key.startswith("stat.http.") and key.endswith(".downstream_cx_active") for key in observation)
 
 
+def pooled_connections(stats):
+    return sum(value for name, value in stats.items() if name.startswith("cluster.") and name.endswith(".upstream_cx_active"))
+
+
 class Side:
     """One proxy, its origins and what it has logged so far."""
 
@@ -56,6 +60,13 @@ class Side:
             self.silent.stop()
 
     def prepare(self, case):
+        """A clean start: no pooled connection of an earlier case, so that each case stands alone."""
+        if any(origin.open for origin in self.origins.values()):
+            for origin in self.origins.values():
+                origin.drop_connections()
+            deadline = time.monotonic() + SETTLE
+            while pooled_connections(self.proxy.admin.stats()) and time.monotonic() < deadline:
+                time.sleep(0.01)
         for name, origin in self.origins.items():
             origin.clear()
             origin.script(*case.origin.get(name, []))
@@ -120,11 +131,17 @@ class Pair:
         expected = case.log_lines if case.log_lines >= 0 else len(self.reference.result.responses)
         deadline = time.monotonic() + SETTLE + case.settle
         agreed = expected > 0
+        last, since = None, time.monotonic()
         while True:
             reference, subject = self.both(Side.observation)
             different = compare(reference, subject)
             complete = reference["log.lines"] >= expected and at_rest(reference)
             if time.monotonic() > deadline or (complete and not different and agreed):
+                break
+            # What has not changed for a while will not, unless a timer of the case is still to come.
+            if different != last:
+                last, since = different, time.monotonic()
+            elif complete and time.monotonic() - since > 0.4 + case.settle:
                 break
             # A line that no one expects can still be on its way when both sides agree too early.
             agreed = not different and complete

@@ -129,12 +129,15 @@ class Origin:
 
     @staticmethod
     def _reset(sock):
+        """Makes the close a reset, and wakes the thread that serves the connection to do it.
+
+        Closing here would free the descriptor while that thread may still be reading from it.
+        """
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.shutdown(socket.SHUT_RD)
         except OSError:
             pass
-        sock.close()
 
     def _accept(self):
         while not self.stopping:

@@ -17,7 +17,7 @@ def config(env):
         "off": {},
         "disabled": {"upgrade_configs": [{"upgrade_type": "websocket", "enabled": False}]},
     }, vhosts=[vhost("all", ["*"], [
-        route({"connect_matcher": {}}, to("tcp", upgrade_configs=[{"upgrade_type": "CONNECT", "connect_config": {}}])),
+        route({"connect_matcher": {}}, to("a", upgrade_configs=[{"upgrade_type": "CONNECT"}])),
         route("/on", to("a", upgrade_configs=[{"upgrade_type": "websocket", "enabled": True}])),
         route("/never", to("a", upgrade_configs=[{"upgrade_type": "websocket", "enabled": False}])),
         route("/", "a"),
@@ -49,10 +49,27 @@ CASES = [
     upgrade("connection without upgrade", headers=[("connection", "upgrade")], origin=reply(200)),
     Case("post with upgrade", [request("POST", "/", WEBSOCKET), Recv(), b"hello", RecvBytes(5)], origin={"a": [[ACCEPT, echo()]]}, settle=0.5),
     Case("bytes sent with the upgrade", [request("GET", "/", WEBSOCKET) + b"early", Recv(), RecvBytes(5)], origin={"a": [[ACCEPT, echo()]]}, settle=0.5),
-    Case("connect", [request("CONNECT", "test.local:443", host="test.local:443"), Recv("CONNECT"), b"ping", RecvBytes(4)],
-         log_lines=1, settle=0.5),
+    Case("connect passed on", [request("CONNECT", "test.local:443", host="test.local:443"), Recv("CONNECT"), b"ping", RecvBytes(4)],
+         origin={"a": [[send(b"HTTP/1.1 200 OK\r\n\r\n"), echo()]]}, log_lines=1, settle=0.5),
+    Case("connect refused by the origin", [request("CONNECT", "test.local:443", host="test.local:443"), Recv("CONNECT")],
+         origin={"a": [reply(403, body=b"no")]}),
     Case("connect not configured", [request("CONNECT", "test.local:443", host="test.local:443"), Recv("CONNECT")], listener="off"),
     get("get on a connect port", "/"),
 ]
 
-GROUPS = [Group("tunnels", config, CASES, origins=("a", "tcp"))]
+def connect_config(env):
+    return variants(env, {"main": {"upgrade_configs": [{"upgrade_type": "CONNECT"}]}}, vhosts=[vhost("all", ["*"], [
+        route({"connect_matcher": {}}, to("tcp", upgrade_configs=[{"upgrade_type": "CONNECT", "connect_config": {}}])),
+    ])])
+
+
+TERMINATED = [
+    Case("connect ends here", [request("CONNECT", "test.local:443", host="test.local:443"), Recv("CONNECT"), b"ping", RecvBytes(4)],
+         log_lines=1, settle=0.5),
+    get("get has no route", "/"),
+]
+
+GROUPS = [
+    Group("tunnels", config, CASES),
+    Group("connect", connect_config, TERMINATED, origins=("tcp",)),
+]
