@@ -1,6 +1,7 @@
 """What is wrong in a configuration is said once for each mistake, with the file and the path of the field."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -55,7 +56,7 @@ def test_field_that_is_not_supported_names_file_and_path(plain, written):
 
 
 @pytest.mark.parametrize("field,value", [
-    ("tracing", {}),
+    ("tracing", {"provider": {"name": "envoy.tracers.zipkin"}}),
     ("rds", {"route_config_name": "r", "config_source": {"ads": {}}}),
     ("original_ip_detection_extensions", [{"name": "x"}]),
 ])
@@ -101,7 +102,7 @@ def test_wrong_type_names_the_path(plain, written):
 def test_broken_yaml_names_file_and_line(written):
     path = written("static_resources:\n  listeners: [\n")
     code, output = validate(path)
-    assert code == 1 and str(path) in output and "line" in output
+    assert code == 1 and re.search(re.escape(str(path)) + r": \d+:\d+: ", output), output
 
 
 def test_empty_file_is_an_error_or_an_empty_proxy_like_envoy(written):
@@ -137,7 +138,7 @@ def test_ten_mistakes_are_ten_lines(plain, written):
         assert name in output, "%s is not named in:\n%s" % (name, output)
     for path in ("static_resources.clusters[1]", "static_resources.clusters[2]", "virtual_hosts[1].domains"):
         assert path in output, "%s is not named in:\n%s" % (path, output)
-    assert "10 " in output, "the count is said:\n" + output
+    assert len(output.strip().splitlines()) == 10, output
 
 
 def test_serving_a_bad_file_exits_1_without_listening(plain, written):

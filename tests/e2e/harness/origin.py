@@ -188,7 +188,9 @@ class Origin:
             if act.verb == "skip_body":
                 body_due = False
             elif act.verb == "send":
-                wire.send(act.value)
+                # A response to HEAD ends with its head, whatever the script says of a body.
+                bodiless = request.start_line.startswith("HEAD ") and act.value.startswith(b"HTTP/1.")
+                wire.send(act.value[:act.value.index(b"\r\n\r\n") + 4] if bodiless else act.value)
             elif act.verb == "delay":
                 time.sleep(act.value)
             elif act.verb == "close":

@@ -108,7 +108,7 @@ class Admin:
 class Proxy:
     """One running proxy process with its admin client and its listeners' ports."""
 
-    def __init__(self, kind, bootstrap, workdir, extra_args=(), concurrency=1):
+    def __init__(self, kind, bootstrap, workdir, extra_args=(), concurrency=1, log_level="warning"):
         self.kind = kind
         self.workdir = Path(workdir)
         self.workdir.mkdir(parents=True, exist_ok=True)
@@ -117,6 +117,7 @@ class Proxy:
         self.config.write_text(text)
         self.extra_args = list(extra_args)
         self.concurrency = concurrency
+        self.log_level = log_level
         self.process = None
         self.admin = None
         self.ports = {}
@@ -126,7 +127,7 @@ class Proxy:
         return [
             binary(self.kind), "-c", str(self.config), "--concurrency", str(self.concurrency),
             "--use-dynamic-base-id", "--admin-address-path", str(self.workdir / "admin"),
-            "--file-flush-interval-msec", "10", "-l", "warning",
+            "--file-flush-interval-msec", "10", "-l", self.log_level,
         ] + self.extra_args
 
     def start(self):
