@@ -14,6 +14,7 @@ struct FlagName {
 
 // By ResponseFlag.
 constexpr std::array<FlagName, static_cast<std::size_t>(ResponseFlag::kCount)> kFlags = {{
+    {"URX", "UpstreamRetryLimitExceeded"},
     {"LH", "FailedLocalHealthCheck"},
     {"UH", "NoHealthyUpstream"},
     {"UT", "UpstreamRequestTimeout"},
@@ -29,7 +30,6 @@ constexpr std::array<FlagName, static_cast<std::size_t>(ResponseFlag::kCount)> k
     {"UAEX", "UnauthorizedExternalService"},
     {"RLSE", "RateLimitServiceError"},
     {"DC", "DownstreamConnectionTermination"},
-    {"URX", "UpstreamRetryLimitExceeded"},
     {"SI", "StreamIdleTimeout"},
     {"IH", "InvalidEnvoyRequestHeaders"},
     {"DPE", "DownstreamProtocolError"},

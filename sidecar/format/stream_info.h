@@ -17,6 +17,7 @@ namespace pillion {
 // Envoy's response flags (configuration/observability/access_log/usage: %RESPONSE_FLAGS%); bit
 // numbers are ours, texts and their order Envoy's.
 enum class ResponseFlag : uint8_t {
+  kUpstreamRetryLimitExceeded,        // URX
   kFailedLocalHealthCheck,            // LH
   kNoHealthyUpstream,                 // UH
   kUpstreamRequestTimeout,            // UT
@@ -32,7 +33,6 @@ enum class ResponseFlag : uint8_t {
   kUnauthorizedExternalService,       // UAEX
   kRateLimitServiceError,             // RLSE
   kDownstreamConnectionTermination,   // DC
-  kUpstreamRetryLimitExceeded,        // URX
   kStreamIdleTimeout,                 // SI
   kInvalidEnvoyRequestHeaders,        // IH
   kDownstreamProtocolError,           // DPE

@@ -95,7 +95,12 @@ void write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail) {
   char status[4] = {static_cast<char>('0' + head.status / 100 % 10),
                     static_cast<char>('0' + head.status / 10 % 10),
                     static_cast<char>('0' + head.status % 10), ' '};
-  write(out, {"HTTP/1.1 ", {status, 4}, reason_phrase(head.status), "\r\n"}, head.headers, tail);
+  write(out,
+        {std::string_view(tail.http10 ? "HTTP/1.0 " : "HTTP/1.1 "),
+         {status, 4},
+         reason_phrase(head.status),
+         "\r\n"},
+        head.headers, tail);
 }
 
 void write_chunk_size(Buffer& out, std::size_t size) {

@@ -17,6 +17,7 @@ struct Http1Tail {
   bool close = false;                // connection: close
   bool keep_alive = false;           // connection: keep-alive, said to an HTTP/1.0 peer
   bool content_length_zero = false;  // content-length: 0
+  bool http10 = false;               // the status line says HTTP/1.0, to such a client
   std::string_view upgrade = {};     // connection: upgrade, upgrade: <this>
   bool proper_case = false;          // Content-Type rather than content-type
 };

@@ -134,7 +134,7 @@ Field ResponseHead::first(std::string_view lower_name) const {
 namespace {
 
 // The registry's phrases that Envoy knows, by status.
-constexpr std::array<std::pair<int, std::string_view>, 60> kPhrases = {{
+constexpr std::array<std::pair<int, std::string_view>, 61> kPhrases = {{
     {100, "Continue"},
     {101, "Switching Protocols"},
     {102, "Processing"},
@@ -195,6 +195,7 @@ constexpr std::array<std::pair<int, std::string_view>, 60> kPhrases = {{
     {508, "Loop Detected"},
     {510, "Not Extended"},
     {511, "Network Authentication Required"},
+    {599, "Last Unassigned Server Error Code"},
 }};
 
 }  // namespace

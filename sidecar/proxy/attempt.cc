@@ -35,7 +35,7 @@ void Attempt::cancel() {
   if (!active_) return;
   upstream::ClientConnection* connection = std::exchange(connection_, nullptr);
   if (connection != nullptr) {
-    cluster_->stats().upstream_rq_tx_reset.add();
+    note_wire(*connection);
     connection->abandon();
   } else {
     cluster_->stats().upstream_rq_cancelled.add();
@@ -95,12 +95,19 @@ void Attempt::on_response_end(http::Headers* trailers) {
     response_paused_ = false;
     if (connection_ != nullptr) connection_->resume_response();
   }
+  if (connection_ != nullptr) note_wire(*connection_);
   connection_ = nullptr;
   if (!leave()) return;
   stream_.on_attempt_end(trailers);
 }
 
+void Attempt::note_wire(const upstream::ClientConnection& connection) {
+  stream_.info().upstream_wire_sent += connection.request_wire_bytes();
+  stream_.info().upstream_wire_received += connection.response_wire_bytes();
+}
+
 void Attempt::on_response_failed(const upstream::AttemptFailure& failure) {
+  if (connection_ != nullptr) note_wire(*connection_);
   connection_ = nullptr;
   if (!leave()) return;
   bool malformed = failure.error.code == Code::kProtocol;

@@ -58,6 +58,7 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   void on_response_end(http::Headers* trailers) override;
   void on_response_failed(const upstream::AttemptFailure& failure) override;
   void on_request_drained() override;
+  void note_wire(const upstream::ClientConnection& connection);
   // Gives limits and gauges back; true the first time.
   bool leave();
 

@@ -83,8 +83,10 @@ void Downstream::feed(std::string_view bytes) {
       return;
     }
     feeding_ = true;
+    feeding_size_ = bytes.size();
     Result<std::size_t> taken = parser_.feed(bytes);
     feeding_ = false;
+    feeding_size_ = 0;
     if (state_ != State::kOpen) return;
     if (!taken) {
       http_.stats().downstream_cx_protocol_error.add();
@@ -122,6 +124,9 @@ Arena& Downstream::on_message_begin(http::StreamId) {
   timer_.cancel();
   ++requests_;
   chunked_ = ended_ = head_request_ = http10_ = false;
+  // The bytes being fed were counted when they were read.
+  read_before_ = connection_.bytes_read() - feeding_size_;
+  sent_before_ = connection_.bytes_written() + connection_.unsent();
   stream_ = new Stream(*this, worker_, http_, facts_);
   return stream_->arena();
 }
@@ -156,26 +161,38 @@ bool Downstream::should_drain() {
   return false;
 }
 
-void Downstream::send_head(const http::ResponseHead& head, bool end, std::string_view upgrade) {
+void Downstream::send_head(const http::ResponseHead& head, bool end,
+                           std::optional<std::string_view> tunnel) {
   http::Http1Tail tail;
   tail.proper_case = http_.config().proper_case_headers;
-  tail.upgrade = upgrade;
-  bool bodiless = head_request_ || head.status == 204 || head.status == 304 || head.status < 200;
+  tail.http10 = http10_;
+  ended_ = end;
+  if (tunnel) {
+    chunked_ = false;
+    tail.upgrade = *tunnel;
+    http::write_head(connection_.output(), head, tail);
+    return;
+  }
+  bool bodiless = head.status == 204 || head.status == 304;
   bool sized = head.headers.has(http::HeaderId::kContentLength);
-  bool tunnel = !upgrade.empty() || head.status < 200;
   // A request that is not all here yet cannot be followed by another.
-  if (!tunnel && !stream_->request_complete()) close_after_ = true;
-  if (!tunnel && should_drain()) close_after_ = true;
-  if (end && !sized && !bodiless) tail.content_length_zero = true;
-  chunked_ = !end && !sized && !bodiless && !tunnel && !http10_;
+  if (!stream_->request_complete() || should_drain()) close_after_ = true;
   // An HTTP/1.0 client knows the end of an unsized body by the end of the connection (RFC 9112
   // section 6.3).
-  if (http10_ && !end && !sized && !bodiless) close_after_ = true;
-  tail.chunked = chunked_;
-  tail.close = close_after_ && !tunnel;
+  if (http10_ && !end && !sized && !bodiless && !head_request_) close_after_ = true;
+  // To HEAD go the fields that GET would have got (RFC 9110 section 9.3.2), framing included.
+  bool unsized = !sized && !bodiless && !http10_;
+  tail.chunked = unsized && (head_request_ || !end);
+  tail.content_length_zero = end && !sized && !bodiless && !head_request_;
+  chunked_ = tail.chunked && !head_request_;
+  tail.close = close_after_;
   tail.keep_alive = http10_ && !close_after_;
-  ended_ = end;
   http::write_head(connection_.output(), head, tail);
+}
+
+void Downstream::wire_bytes(uint64_t& received, uint64_t& sent) {
+  received = connection_.bytes_read() - read_before_ - pending_.size();
+  sent = connection_.bytes_written() + connection_.unsent() - sent_before_;
 }
 
 void Downstream::send_interim(int status, const http::ResponseHead* head) {

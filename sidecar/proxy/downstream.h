@@ -48,7 +48,9 @@ class Downstream final : public io::Disposable,
   void on_body(http::StreamId id, std::string_view data) override;
   void on_message_end(http::StreamId id, http::Headers* trailers) override;
   // StreamOwner
-  void send_head(const http::ResponseHead& head, bool end, std::string_view upgrade) override;
+  void send_head(const http::ResponseHead& head, bool end,
+                 std::optional<std::string_view> tunnel) override;
+  void wire_bytes(uint64_t& received, uint64_t& sent) override;
   void send_interim(int status, const http::ResponseHead* head) override;
   void send_body(std::string_view data) override;
   void send_end(const http::Headers* trailers) override;
@@ -83,8 +85,11 @@ class Downstream final : public io::Disposable,
   std::unique_ptr<io::Timer> lifetime_;
   std::unique_ptr<filter::ConnectionSlots> slots_;
   Time opened_;
+  uint64_t read_before_ = 0;  // on the wire before the stream at hand
+  uint64_t sent_before_ = 0;
   uint32_t requests_ = 0;
   State state_ = State::kOpen;
+  std::size_t feeding_size_ = 0;
   bool feeding_ = false;
   bool close_after_ = false;
   bool chunked_ = false;

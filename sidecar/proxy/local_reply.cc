@@ -65,14 +65,15 @@ Result<LocalReplyRewriter, Problem> LocalReplyRewriter::compile(
   return out;
 }
 
-void LocalReplyRewriter::rewrite(Reply& reply, http::ResponseHead& head,
+void LocalReplyRewriter::rewrite(Reply& reply, http::ResponseHead& head, StreamInfo& info,
                                  const format::Context& context, Arena& arena) const {
   const BodyFormat* body_format = body_format_.get();
   format::Context facts = context;
   facts.response = &head;
   for (const Mapper& mapper : mappers_) {
     if (!mapper.condition.matches(facts, 0)) continue;
-    if (mapper.config->status) head.status = reply.status = *mapper.config->status;
+    if (mapper.config->status)
+      head.status = reply.status = info.response_code = *mapper.config->status;
     if (mapper.config->body) reply.body = *mapper.config->body;
     mapper.headers.apply(head, facts);
     if (mapper.body_format) body_format = mapper.body_format.get();

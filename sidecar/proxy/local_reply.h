@@ -32,8 +32,9 @@ class LocalReplyRewriter {
   static Result<LocalReplyRewriter, Problem> compile(const config::LocalReplyConfig& config);
   // Applies the first mapper whose filter matches, then the body format, to `reply` and the head
   // under way.
-  void rewrite(Reply& reply, http::ResponseHead& head, const format::Context& context,
-               Arena& arena) const;
+  // A new status is noted in `info`, which the body's format reads.
+  void rewrite(Reply& reply, http::ResponseHead& head, StreamInfo& info,
+               const format::Context& context, Arena& arena) const;
 
  private:
   struct Mapper;

@@ -105,10 +105,11 @@ void remove_internal_headers(http::RequestHead& head, const HttpConnectionManage
       headers.remove(std::string_view(name));
 }
 
-void append_list(http::Headers& headers, HeaderId id, std::string_view value) {
+void append_list(http::Headers& headers, HeaderId id, std::string_view value,
+                 std::string_view separator = ",") {
   std::optional<std::string_view> before = headers.joined(http::header_name(id));
   if (before && !before->empty())
-    headers.set(id, headers.arena().concat(*before, ",", value));
+    headers.set(id, headers.arena().concat(*before, separator, value));
   else
     headers.set(id, value);
 }
@@ -142,8 +143,26 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
     facts.internal = single_hop && is_internal(*a, config);
     facts.remote = *a;
   }
-  if (!headers.has(HeaderId::kForwardedProto))
-    headers.add_view(HeaderId::kForwardedProto, head.scheme.empty() ? "http" : head.scheme);
+  if (!headers.has(HeaderId::kForwardedProto)) headers.add_view(HeaderId::kForwardedProto, "http");
+}
+
+// strip_any_host_port, strip_matching_host_port, strip_trailing_host_dot.
+void strip_host(http::RequestHead& head, const HttpConnectionManager& config, uint16_t local_port) {
+  using Strip = HttpConnectionManager::StripPort;
+  std::string_view host = head.authority;
+  std::size_t colon = host.rfind(':');
+  std::size_t bracket = host.rfind(']');
+  if (bracket != std::string_view::npos && (colon == std::string_view::npos || colon < bracket))
+    colon = std::string_view::npos;
+  std::string_view port = colon == std::string_view::npos ? std::string_view{} : host.substr(colon);
+  std::string_view name = host.substr(0, host.size() - port.size());
+  bool strip = config.strip_port == Strip::kAny ||
+               (config.strip_port == Strip::kMatching && port.size() > 1 &&
+                parse_number<uint16_t>(port.substr(1)) == local_port);
+  if (strip && head.method != http::Method::kConnect) port = {};
+  if (config.strip_trailing_host_dot && name.ends_with('.')) name.remove_suffix(1);
+  if (name.size() + port.size() != host.size())
+    head.authority = head.headers.arena().concat(name, port);
 }
 
 }  // namespace
@@ -178,7 +197,8 @@ std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnecti
     }
   }
   if (head.method == http::Method::kConnect || head.path == "*") return std::nullopt;
-  // A fragment never belongs in a request target (RFC 9112 section 3.2), and routes would be fooled by it.
+  // A fragment never belongs in a request target (RFC 9112 section 3.2), and routes would be fooled
+  // by it.
   if (head.path.find('#') != std::string_view::npos)
     return Refusal{400, "path_normalization_failed", {}};
   using Slashes = HttpConnectionManager::EscapedSlashes;
@@ -201,18 +221,12 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
                      RequestFacts& facts, WorkerContext& worker) {
   http::Headers& headers = head.headers;
   remove_hop_by_hop(headers, true);
-  if (config.strip_trailing_host_dot && head.authority.ends_with('.'))
-    head.authority.remove_suffix(1);
-  if (config.strip_port != HttpConnectionManager::StripPort::kKeep &&
-      head.method != http::Method::kConnect) {
-    std::size_t colon = head.authority.rfind(':');
-    bool literal =
-        head.authority.find(']') != std::string_view::npos && colon < head.authority.rfind(']');
-    if (colon != std::string_view::npos && !literal)
-      head.authority = head.authority.substr(0, colon);
-  }
+  strip_host(head, config, facts.local_port);
   identify_client(head, config, facts, worker);
   bool edge = !facts.internal && config.use_remote_address;
+  // forward_client_cert_details: SANITIZE, the only mode without TLS.
+  headers.remove(HeaderId::kForwardedClientCert);
+  headers.remove(HeaderId::kEnvoyAltStatName);
   if (config.use_remote_address && facts.remote.is_ip())
     headers.set(HeaderId::kEnvoyExternalAddress, headers.arena().copy(facts.remote.ip_string()));
   if (facts.internal)
@@ -221,6 +235,7 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
     remove_internal_headers(head, config, edge);
   if (!config.scheme_to_overwrite.empty()) {
     head.scheme = config.scheme_to_overwrite;
+    headers.set(HeaderId::kForwardedProto, config.scheme_to_overwrite);
   } else if (head.scheme.empty()) {
     std::string_view proto = headers.value(HeaderId::kForwardedProto);
     head.scheme = proto == "https" ? "https" : "http";
@@ -229,17 +244,15 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
     bool keep = headers.has(HeaderId::kRequestId) && (!edge || config.preserve_external_request_id);
     if (!keep) headers.set(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
   }
-  if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via);
+  if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");
 }
 
 void prepare_response(http::ResponseHead& head, const HttpConnectionManager& config,
-                      bool is_upgrade, WorkerContext& worker) {
+                      WorkerContext& worker) {
   http::Headers& headers = head.headers;
   remove_nominated(headers);
-  headers.remove_if([&](const Header& h) {
-    return is_hop_by_hop(h.id) && !(is_upgrade && h.id == HeaderId::kUpgrade);
-  });
-  if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via);
+  headers.remove_if([](const Header& h) { return is_hop_by_hop(h.id); });
+  if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");
   if (!headers.has(HeaderId::kDate))
     headers.add(HeaderId::kDate, worker.dates.text(worker.loop.wall_now()));
   using Server = HttpConnectionManager::ServerHeader;

@@ -25,6 +25,7 @@ struct RequestFacts {
   const Address& direct_remote;
   // Set to the client's address: the connection's or one from x-forwarded-for.
   Address& remote;
+  uint16_t local_port = 0;
   bool internal = false;  // the request came from an internal address
 };
 
@@ -39,7 +40,7 @@ void prepare_request(http::RequestHead& head, const config::HttpConnectionManage
 // Removes hop-by-hop fields from a response and adds via, server and date. `from_upstream`: not a
 // local reply.
 void prepare_response(http::ResponseHead& head, const config::HttpConnectionManager& config,
-                      bool is_upgrade, WorkerContext& worker);
+                      WorkerContext& worker);
 // A random version 4 UUID in the arena.
 std::string_view make_request_id(Arena& arena, Random& random);
 

@@ -27,7 +27,9 @@ namespace pillion::proxy {
 // What a stream asks of the connection it came in on.
 class StreamOwner {
  public:
-  virtual void send_head(const http::ResponseHead& head, bool end, std::string_view upgrade) = 0;
+  // `tunnel`: bytes follow untouched, after "upgrade: <*tunnel>" unless that is empty (CONNECT).
+  virtual void send_head(const http::ResponseHead& head, bool end,
+                         std::optional<std::string_view> tunnel) = 0;
   virtual void send_interim(int status, const http::ResponseHead* head) = 0;
   virtual void send_body(std::string_view data) = 0;
   virtual void send_end(const http::Headers* trailers) = 0;
@@ -42,6 +44,8 @@ class StreamOwner {
   // carry on. `reset`: cut the connection off, since the response cannot be completed.
   virtual void on_stream_done(bool intact, bool reset) = 0;
   virtual filter::ConnectionSlots& connection_slots() = 0;
+  // Bytes on the wire since the stream began.
+  virtual void wire_bytes(uint64_t& received, uint64_t& sent) = 0;
 
  protected:
   ~StreamOwner() = default;
@@ -211,7 +215,8 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   bool upstream_done_ = false;      // the upstream's response is complete
   bool local_reply_ = false;
   bool is_tunnel_ = false;
-  bool internal_ = false;  // the request came from an internal address
+  bool timeout_alt_response_ = false;  // x-envoy-upstream-rq-timeout-alt-response: 204 for 504
+  bool internal_ = false;              // the request came from an internal address
   bool request_flow_paused_ = false;
   bool retry_pending_ = false;
   bool request_sent_ = false;  // a head was written upstream in the attempt at hand

@@ -28,7 +28,12 @@ void Stream::on_route_timeout() {
     fail_after_head("response_timeout");
     return;
   }
-  charge_upstream(504, false);
+  int status = timeout_alt_response_ ? 204 : 504;
+  charge_upstream(status, false);
+  if (status == 204) {
+    reply(204, {}, "response_timeout", ResponseFlag::kUpstreamRequestTimeout);
+    return;
+  }
   reply(504, "upstream request timeout", "response_timeout", ResponseFlag::kUpstreamRequestTimeout);
 }
 
@@ -94,8 +99,7 @@ void Stream::on_request_malformed(const http::ProtocolError& error) {
 void Stream::on_downstream_gone() {
   if (done()) return;
   info_.set_flag(ResponseFlag::kDownstreamConnectionTermination);
-  if (!is_tunnel_ || info_.response_code_details.empty())
-    info_.response_code_details = "downstream_remote_disconnect";
+  info_.response_code_details = "downstream_remote_disconnect";
   http_.stats().downstream_rq_rx_reset.add();
   finish(true);
 }
@@ -107,6 +111,7 @@ void Stream::abort(std::string_view details) {
 }
 
 void Stream::charge_upstream(int status, bool retried) {
+  if (info_.health_check) return;  // Envoy leaves health checks out of a cluster's status counts
   metrics::ClusterStats& stats = cluster_->stats();
   if (retried) {
     stats.retry_upstream_rq.add(status);
@@ -127,6 +132,7 @@ void Stream::finish(bool reset) {
   filter_timer_.cancel();
   duration_timer_.reset();
   info_.times.end = worker_.loop.now();
+  owner_.wire_bytes(info_.downstream_wire_received, info_.downstream_wire_sent);
   chain_.finish();
   metrics::HttpStats& stats = http_.stats();
   stats.downstream_rq_active.sub();

@@ -53,12 +53,17 @@ bool Stream::admit_request() {
   http::RequestHead& head = *request_;
   if (head.version == http::Version::kHttp10 && !config.accept_http_10) {
     owner_.close_after_response();
-    reply(426, {}, "low_version");
+    reply(426, "Upgrade Required", "low_version", ResponseFlag::kDownstreamProtocolError);
     return false;
   }
   if (head.authority.empty() && head.version == http::Version::kHttp10 &&
       !config.default_host_for_http_10.empty())
     head.authority = config.default_host_for_http_10;
+  if (!config.allow_absolute_url && !head.scheme.empty()) {
+    owner_.close_after_response();
+    reply(404, {}, "absolute_path_rejected");
+    return false;
+  }
   if (head.authority.data() == nullptr) {
     owner_.close_after_response();
     reply(400, {}, "missing_host_header");
@@ -88,7 +93,7 @@ bool Stream::admit_request() {
   }
   upgrade_ = head.method == http::Method::kConnect ? std::string_view("connect")
                                                    : std::string_view(head.protocol);
-  RequestFacts facts{connection_.remote, remote_};
+  RequestFacts facts{connection_.remote, remote_, connection_.local.port()};
   prepare_request(head, config, facts, worker_);
   internal_ = facts.internal;
   info_.request_id = head.headers.value(HeaderId::kRequestId);
@@ -96,7 +101,10 @@ bool Stream::admit_request() {
       expect != nullptr && equals_ignore_case(expect->value(), "100-continue") &&
       !config.proxy_100_continue) {
     head.headers.remove(HeaderId::kExpect);
-    if (!request_complete_) owner_.send_interim(100, nullptr);
+    if (!request_complete_) {
+      owner_.send_interim(100, nullptr);
+      http_.stats().downstream_rq.add(100);
+    }
   }
   return true;
 }
@@ -113,6 +121,7 @@ bool Stream::admit_upgrade() {
   if (allowed) return true;
   http_.stats().downstream_rq_ws_on_non_ws_route.add();
   upgrade_ = {};
+  owner_.close_after_response();
   reply(403, {}, "upgrade_failed");
   return false;
 }
@@ -125,6 +134,7 @@ void Stream::choose_route() {
   }
   if (match_.route == nullptr) return;
   info_.route_name = match_.route->config().name;
+  info_.upstream_cluster = info_.upstream_cluster_raw = match_.cluster;
   info_.route_metadata = match_.route->config().metadata.get();
   const config::ForwardAction* action = match_.route->forward();
   if (action != nullptr && action->idle_timeout) {
@@ -253,6 +263,7 @@ void Stream::read_timeouts(const config::ForwardAction& action) {
   };
   if (auto t = milliseconds(HeaderId::kEnvoyTimeoutMs)) timeout_ = *t;
   if (auto t = milliseconds(HeaderId::kEnvoyPerTryTimeoutMs)) per_try_timeout_ = *t;
+  timeout_alt_response_ = headers.remove(HeaderId::kEnvoyTimeoutAltResponse) > 0;
   if (timeout_ > Duration::zero() && per_try_timeout_ >= timeout_)
     per_try_timeout_ = Duration::zero();
   Duration expected = per_try_timeout_ > Duration::zero() ? per_try_timeout_ : timeout_;
@@ -348,8 +359,11 @@ void Stream::on_attempt_ready() {
 }
 
 void Stream::send_request_head() {
-  if (action_->auto_host_rewrite && !attempt_.endpoint().hostname.empty())
-    request_->authority = attempt_.endpoint().hostname;
+  if (action_->auto_host_rewrite && !attempt_.endpoint().hostname.empty() &&
+      request_->authority != attempt_.endpoint().hostname)
+    route::rewrite_authority(*request_, attempt_.endpoint().hostname,
+                             action_->append_x_forwarded_host,
+                             !http_.config().suppress_envoy_headers);
   bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
   attempt_.send_head(*request_, end,
                      request_->method == http::Method::kConnect ? std::string_view{} : upgrade_);

@@ -92,6 +92,7 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
     attempt_.start_tunnel();
   } else if (!upgrade_.empty()) {
     attempt_.send_end(nullptr);
+    owner_.close_after_response();
     upgrade_ = {};
   }
   info_.response_code_details = "via_upstream";
@@ -121,7 +122,10 @@ void Stream::edit_upstream_response(http::ResponseHead& head) {
 }
 
 void Stream::on_interim(const http::ResponseHead& head) {
-  if (http_.config().proxy_100_continue && !head_sent_) owner_.send_interim(head.status, &head);
+  charge_upstream(head.status, false);
+  if (!http_.config().proxy_100_continue || head_sent_) return;
+  owner_.send_interim(head.status, &head);
+  http_.stats().downstream_rq.add(head.status);
 }
 
 void Stream::on_attempt_body(std::string_view data) {
@@ -142,6 +146,8 @@ void Stream::on_attempt_end(http::Headers* trailers) {
   }
   info_.times.response_last = worker_.loop.now();
   if (is_tunnel_) {
+    info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
+    info_.set_flag(ResponseFlag::kUpstreamConnectionTermination);
     finish_response(nullptr);
     return;
   }
@@ -168,15 +174,12 @@ void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& f
   if (done()) return;
   if (attempt_.response_started()) {
     info_.set_flag(flag_of(end));
-    cluster_->stats().upstream_rq_rx_reset.add();
-    if (head_sent_) http_.stats().rq_reset_after_downstream_response_started.add();
     fail_after_head(arena_.concat(
         "upstream_reset_after_response_started{",
         end == AttemptEnd::kProtocol ? "protocol_error" : "connection_termination", "}"));
     return;
   }
   per_try_timer_.cancel();
-  if (end == AttemptEnd::kReset) cluster_->stats().upstream_rq_rx_reset.add();
   bool untouched = failure.evidence != upstream::Evidence::kUnknown;
   if (end == AttemptEnd::kReset && untouched && failure.reused_connection && replayable_ &&
       info_.attempts <= kMaxStaleConnections + retry_.retries() && !is_tunnel_) {
@@ -239,12 +242,19 @@ void Stream::prepare_reply(const filter::LocalReply& wanted) {
   Reply reply{wanted.status, arena_.copy(wanted.body), arena_.copy(wanted.content_type),
               wanted.grpc_status};
   info_.response_code_details = arena_.copy(wanted.details);
+  // Logs name the cluster that a route leads to even when a filter answers before it is asked.
+  if (info_.upstream_cluster.empty() && !match_.cluster.empty()) {
+    if (const upstream::Cluster* leads_to = worker_.clusters.find(match_.cluster)) {
+      info_.upstream_cluster = arena_.copy(leads_to->config().stat_name());
+      info_.upstream_cluster_raw = arena_.copy(leads_to->config().name);
+    }
+  }
   if (wanted.flag != ResponseFlag::kCount) info_.set_flag(wanted.flag);
   response->status = reply.status;
   if (wanted.edit != nullptr) wanted.edit(*response, wanted.edit_context);
   reply_body_ = reply.body;
   info_.response_code = reply.status;
-  http_.local_replies().rewrite(reply, *response, context(), arena_);
+  http_.local_replies().rewrite(reply, *response, info_, context(), arena_);
   reply_body_ = form_reply(reply, *request_, *response);
   prepared_ = response;
 }
@@ -316,6 +326,7 @@ void Stream::on_response_too_large() {
 
 void Stream::begin_response(http::ResponseHead& head, bool end) {
   response_ = &head;
+  info_.response_code = head.status;  // filters may log it or put it into headers
   enter(Phase::kFilterResponse);
   if (chain_.empty())
     on_response_head_done(end);
@@ -326,7 +337,7 @@ void Stream::begin_response(http::ResponseHead& head, bool end) {
 void Stream::on_response_head_done(bool end) {
   if (phase_ != Phase::kFilterResponse) return;
   http::ResponseHead& head = *response_;
-  prepare_response(head, http_.config(), is_tunnel_, worker_);
+  prepare_response(head, http_.config(), worker_);
   if (http_.config().always_set_request_id_in_response && !info_.request_id.empty())
     head.headers.set(HeaderId::kRequestId, info_.request_id);
   info_.response_code = head.status;
@@ -343,7 +354,7 @@ void Stream::on_response_head_done(bool end) {
     owner_.start_tunnel();
     return;
   }
-  owner_.send_head(head, end, {});
+  owner_.send_head(head, end, std::nullopt);
   // An upstream's bodiless response ends with on_attempt_end, which gives the connection back
   // first.
   if (end && (local_reply_ || upstream_done_)) finish_response(nullptr);

@@ -19,6 +19,12 @@ http::CodecLimits limits_of(const config::Cluster& cluster) {
   return {http.max_response_headers_kb * 1024, http.max_headers_count};
 }
 
+bool says_empty(http::Method method) {
+  return method == http::Method::kPost || method == http::Method::kPut ||
+         method == http::Method::kPatch || method == http::Method::kOptions ||
+         method == http::Method::kOther;
+}
+
 double milliseconds(Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
@@ -76,6 +82,9 @@ void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead
   tail.proper_case = http_options(pool_.cluster().config()).proper_case_headers;
   chunked_ = !end && !tunnel && !head.headers.has(http::HeaderId::kContentLength);
   tail.chunked = chunked_;
+  // Methods that are expected to carry content say so when they do not (RFC 9110 section 8.6).
+  tail.content_length_zero = end && !tunnel && says_empty(head.method) &&
+                             !head.headers.has(http::HeaderId::kContentLength);
   http::write_head(connection_.output(), head, tail);
   request_done_ = end;
 }
@@ -93,7 +102,8 @@ void ClientConnection::send_body(std::string_view data) {
 
 void ClientConnection::send_end(const http::Headers* trailers) {
   if (closed_) return;
-  if (chunked_) http::write_last_chunk(connection_.output(), trailers);
+  bool pass = http_options(pool_.cluster().config()).enable_trailers;
+  if (chunked_) http::write_last_chunk(connection_.output(), pass ? trailers : nullptr);
   request_done_ = true;
 }
 
@@ -102,10 +112,15 @@ void ClientConnection::start_tunnel() {
   parser_.start_tunnel();
 }
 
-void ClientConnection::release_unused() { pool_.on_released(*this); }
+void ClientConnection::release_unused() {
+  pool_.on_released(*this);
+}
 
 void ClientConnection::abandon() {
   events_ = nullptr;
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  stats.upstream_cx_destroy_with_active_rq.add();
+  stats.upstream_cx_destroy_local_with_active_rq.add();
   close(true);
 }
 
@@ -155,6 +170,7 @@ void ClientConnection::complete(http::Headers* trailers) {
   ++requests_;
   count_bytes();
   const config::UpstreamHttp& http = http_options(pool_.cluster().config());
+  if (!http.enable_trailers) trailers = nullptr;
   bool full =
       http.max_requests_per_connection != 0 && requests_ >= http.max_requests_per_connection;
   if (full) pool_.cluster().stats().upstream_cx_max_requests.add();
@@ -188,6 +204,12 @@ void ClientConnection::on_end() {
   if (parser_.in_message() && !parser_.in_head() && parser_.finish()) {
     retired_ = true;
     complete(trailers_);
+    return;
+  }
+  if (parser_.in_message()) {
+    // An end in the middle of a message: nothing that was said so far can be trusted.
+    pool_.cluster().stats().upstream_cx_protocol_error.add();
+    fail({Code::kProtocol, Origin::kUpstream, false, "response cut short"}, false);
     return;
   }
   fail({Code::kReset, Origin::kUpstream, false, "connection closed by upstream"}, false);
@@ -229,6 +251,8 @@ void ClientConnection::on_drained() {
 
 void ClientConnection::fail(Error error, bool by_us) {
   ResponseEvents* events = std::exchange(events_, nullptr);
+  // A response that has begun and cannot end is malformed, as in Envoy.
+  if (error.code == Code::kReset && parser_.in_message()) error.code = Code::kProtocol;
   AttemptFailure failure{error, Evidence::kUnknown, requests_ > 0};
   if (events != nullptr && !parser_.in_message() && error.code == Code::kReset) {
     int64_t acknowledged = connection_.acknowledged();
