@@ -1,5 +1,6 @@
 #include "sidecar/upstream/client_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sidecar/upstream/cluster.h"
@@ -174,9 +175,10 @@ void ClientConnection::complete(http::Headers* trailers) {
   bool full =
       http.max_requests_per_connection != 0 && requests_ >= http.max_requests_per_connection;
   if (full) pool_.cluster().stats().upstream_cx_max_requests.add();
-  if (!retired_ && http.max_connection_duration.count() != 0 &&
-      pool_.cluster().loop().now() - connected_ >= http.max_connection_duration)
+  if (!retired_ && too_old()) {
+    pool_.cluster().stats().upstream_cx_max_duration_reached.add();
     retired_ = true;
+  }
   bool reusable = parser_.keep_alive() && request_done_ && !retired_ && !full;
   // The stream first: what it does next (a further request on this worker) may not find this
   // connection.
@@ -240,8 +242,24 @@ void ClientConnection::on_connect_timeout() {
                   {Code::kTimeout, Origin::kUpstream, true, "connect timeout"});
 }
 
+bool ClientConnection::too_old() const {
+  Duration most = http_options(pool_.cluster().config()).max_connection_duration;
+  return most > Duration::zero() && pool_.cluster().loop().now() - connected_ >= most;
+}
+
+void ClientConnection::arm_idle_timer() {
+  const config::UpstreamHttp& http = http_options(pool_.cluster().config());
+  Duration wait = http.idle_timeout;
+  if (http.max_connection_duration > Duration::zero()) {
+    Duration left = connected_ + http.max_connection_duration - pool_.cluster().loop().now();
+    if (wait <= Duration::zero() || left < wait) wait = std::max(left, Duration(1));
+  }
+  if (wait > Duration::zero()) idle_timer_.arm(wait);
+}
+
 void ClientConnection::on_idle_timeout() {
-  pool_.cluster().stats().upstream_cx_idle_timeout.add();
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  (too_old() ? stats.upstream_cx_max_duration_reached : stats.upstream_cx_idle_timeout).add();
   close(true);
 }
 

@@ -92,7 +92,8 @@ class ClientConnection final : public io::Disposable,
   [[nodiscard]] bool fresh() const { return requests_ == 0; }
   // For the pool: closes an idle, connecting or busy connection.
   void close(bool by_us);
-  void arm_idle_timer(Duration timeout) { idle_timer_.arm(timeout); }
+  // While nobody uses it, until the cluster's idle timeout or maximum age closes it.
+  void arm_idle_timer();
   void cancel_idle_timer() { idle_timer_.cancel(); }
   // May serve no further request after this one.
   void retire() { retired_ = true; }
@@ -113,7 +114,7 @@ class ClientConnection final : public io::Disposable,
 
   void on_connect_timeout();
   void on_idle_timeout();
-  void on_max_duration();
+  [[nodiscard]] bool too_old() const;
   void fail(Error error, bool by_us);
   void count_bytes();
   void complete(http::Headers* trailers);

@@ -10,6 +10,8 @@ Pool::Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::P
     : cluster_(cluster), endpoint_(std::move(endpoint)), priority_(priority) {}
 
 Pool::~Pool() {
+  // Nobody is left to tell, and nothing may be begun for those who wait.
+  while (!queue_.empty()) cancel(queue_.front());
   // Connections outlive the pool only inside the loop's list of what is to be deleted, closed and
   // silent.
   in_use_.for_each([](ClientConnection& c) { c.close(true); });
@@ -76,12 +78,14 @@ void Pool::connect() {
   stats.upstream_cx_total.add();
   stats.upstream_cx_http1_total.add();
   endpoint_->counts.cx_total.fetch_add(1, std::memory_order_relaxed);
-  Result<net::Fd> fd = net::start_connect(endpoint_->address, options);
+  Result<net::Fd> fd = net::start_connect(endpoint_->connect_address(), options);
   if (!fd) {
     limit.give();
     stats.upstream_cx_connect_fail.add();
     endpoint_->counts.cx_connect_fail.fetch_add(1, std::memory_order_relaxed);
-    fail_first(PoolFailure::kConnectFailed, fd.error());
+    // Those who wait behind the first may still be served by connections that exist, if any do.
+    uint32_t failing = connections_ == 0 ? waiting_ : 1;
+    for (; failing > 0; --failing) fail_first(PoolFailure::kConnectFailed, fd.error());
     return;
   }
   stats.upstream_cx_active.add();
@@ -89,6 +93,7 @@ void Pool::connect() {
   ++connections_;
   ++connecting_;
   auto* connection = new ClientConnection(*this, std::move(*fd), cluster_.next_connection_id());
+  if (draining_) connection->retire();
   in_use_.push_back(*connection);
 }
 
@@ -116,15 +121,13 @@ void Pool::on_ready(ClientConnection& connection) {
 }
 
 void Pool::on_released(ClientConnection& connection) {
-  if (draining_) {
+  // A connection of a draining pool was retired, so that it serves one waiter at most.
+  if (draining_ && queue_.empty()) {
     connection.close(true);
     return;
   }
   idle_.push_front(connection);
-  const config::UpstreamHttp* http = cluster_.config().http.get();
-  static constexpr Duration kDefaultIdle = std::chrono::hours(1);
-  Duration idle = http != nullptr ? Duration(http->idle_timeout) : kDefaultIdle;
-  if (idle > Duration::zero()) connection.arm_idle_timer(idle);
+  connection.arm_idle_timer();
   serve();
 }
 
@@ -141,8 +144,9 @@ void Pool::on_closed(ClientConnection& connection, bool was_connecting, PoolFail
     endpoint_->counts.cx_connect_fail.fetch_add(1, std::memory_order_relaxed);
     fail_first(failure, error);
   }
-  // Those still waiting need a connection in place of this one.
-  if (waiting_ > connecting_ && !draining_) connect();
+  // Those still waiting need a connection in place of this one, even where the endpoint is gone:
+  // they were promised it when they were let into the queue.
+  if (waiting_ > connecting_) connect();
 }
 
 void Pool::drain() {
