@@ -20,20 +20,30 @@ std::string joined(std::string_view file, std::string_view path, std::string_vie
 
 }  // namespace
 
-void Problems::add(std::string path, std::string text) {
-  auto same = [&](const Found& f) { return f.path == path && f.file == file_; };
-  if (!path.empty() && std::any_of(found_.begin(), found_.end(), same)) return;
-  if (found_.size() >= kMax) {
+void Problems::add(Found found) {
+  auto same = [&](const Found& f) { return f.path == found.path && f.file == found.file; };
+  if (!found.path.empty() && std::any_of(found_.begin(), found_.end(), same)) return;
+  if (found_.size() >= kMax)
     ++dropped_;
-    return;
-  }
-  found_.push_back({file_, std::move(path), std::move(text)});
+  else
+    found_.push_back(std::move(found));
+}
+
+void Problems::add(std::string path, std::string text) {
+  add({file_, std::move(path), std::move(text), Kind::kWrong});
+}
+
+void Problems::add_unreadable(std::string path, std::string text) {
+  add({file_, std::move(path), std::move(text), Kind::kUnreadable});
 }
 
 void Problems::add_missing(std::string path, std::string text) {
-  auto explains = [&](const Found& f) { return at_or_below(f.path, path); };
+  auto explains = [&](const Found& f) {
+    return (f.kind != Kind::kMissing && at_or_below(f.path, path)) ||
+           (f.kind == Kind::kUnreadable && at_or_below(path, f.path));
+  };
   if (std::any_of(found_.begin(), found_.end(), explains)) return;
-  add(std::move(path), std::move(text));
+  add({file_, std::move(path), std::move(text), Kind::kMissing});
 }
 
 void Problems::warn(std::string_view path, std::string_view text) {
@@ -88,6 +98,10 @@ void FieldPath::problem(std::string text) const {
 
 void FieldPath::missing(std::string text) const {
   context_.problems.add_missing(this->text(), std::move(text));
+}
+
+void FieldPath::unreadable(std::string text) const {
+  context_.problems.add_unreadable(this->text(), std::move(text));
 }
 
 void FieldPath::warning(std::string_view text) const {

@@ -24,8 +24,10 @@ class Problems {
 
   // One problem a place: a second one at the same path would only be a consequence of the first.
   void add(std::string path, std::string text);
-  // "is required" and the like: not reported when something at or below the path has a problem
-  // already, since that is why the field is missing.
+  // Like add(), and all that lies below is unknown: nothing there is reported as missing.
+  void add_unreadable(std::string path, std::string text);
+  // "is required" and the like: not reported when something at or below the path is known to be
+  // wrong, since that may be why the field is missing.
   void add_missing(std::string path, std::string text);
   void warn(std::string_view path, std::string_view text);
 
@@ -39,11 +41,14 @@ class Problems {
   void set_file(std::string file) { file_ = std::move(file); }
 
  private:
+  enum class Kind : uint8_t { kWrong, kMissing, kUnreadable };
   struct Found {
     std::string file;
     std::string path;
     std::string text;
+    Kind kind;
   };
+  void add(Found found);
   [[nodiscard]] std::string line(std::string_view path, std::string_view text) const;
   std::string file_;
   std::vector<Found> found_;
@@ -76,6 +81,7 @@ class FieldPath {
 
   void problem(std::string text) const;
   void missing(std::string text) const;
+  void unreadable(std::string text) const;
   void warning(std::string_view text) const;
 
   [[nodiscard]] std::string text() const;

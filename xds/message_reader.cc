@@ -82,8 +82,9 @@ void read_value(const Node& node, Message& message, const FieldDescriptor& field
 
 void read_list(const Node& node, Message& message, const FieldDescriptor& field,
                const FieldPath& at) {
+  // Envoy takes a single value for a list of one.
   if (!node.is(Node::Kind::kArray)) {
-    at.problem(fmt::format("expected a list, found {}", node.described()));
+    read_value(node, message, field, at);
     return;
   }
   for (std::size_t i = 0; i < node.items().size(); ++i) {
@@ -132,7 +133,7 @@ void read_message(const Node& node, Message& message, const FieldPath& at) {
   if (node.is(Node::Kind::kNull) || read_well_known(node, message, at)) return;
   const Descriptor& type = *message.GetDescriptor();
   if (!node.is(Node::Kind::kObject)) {
-    at.problem(
+    at.unreadable(
         fmt::format("expected an object ({}), found {}", type.full_name(), node.described()));
     return;
   }

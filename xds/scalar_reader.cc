@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
-#include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/message.h>
 
 #include <cmath>
@@ -48,10 +47,8 @@ std::optional<T> real_of(const Node& node) {
   return static_cast<T>(*real);
 }
 
-std::optional<bool> bool_of(const Node& node, const FieldDescriptor& field) {
-  // A map's key is always text.
-  const bool is_key = field.containing_type()->options().map_entry() && field.number() == 1;
-  if (!node.is(Node::Kind::kBool) && !is_key) return {};
+std::optional<bool> bool_of(const Node& node) {
+  if (!is_text_or(Node::Kind::kBool, node)) return {};
   if (node.text() == "true") return true;
   if (node.text() == "false") return false;
   return {};
@@ -83,6 +80,14 @@ std::optional<std::string> bytes_of(std::string_view text) {
     }
   }
   return out;
+}
+
+// Envoy takes the names of enumerators in any case.
+std::optional<int> number_of(const google::protobuf::EnumDescriptor& type, std::string_view name) {
+  if (const auto* value = type.FindValueByName(std::string(name))) return value->number();
+  for (int i = 0; i < type.value_count(); ++i)
+    if (equals_ignore_case(type.value(i)->name(), name)) return type.value(i)->number();
+  return {};
 }
 
 std::string names_of(const google::protobuf::EnumDescriptor& type) {
@@ -132,7 +137,7 @@ class ScalarReader {
         put(real_of<float>(node_), &Reflection::SetFloat, &Reflection::AddFloat, "a number");
         break;
       case FieldDescriptor::CPPTYPE_BOOL:
-        put(bool_of(node_, field_), &Reflection::SetBool, &Reflection::AddBool, "true or false");
+        put(bool_of(node_), &Reflection::SetBool, &Reflection::AddBool, "true or false");
         break;
       case FieldDescriptor::CPPTYPE_ENUM:
         enumerator();
@@ -166,12 +171,8 @@ class ScalarReader {
   void enumerator() {
     const auto& type = *field_.enum_type();
     std::optional<int> number;
-    if (node_.is(Node::Kind::kNumber)) {
-      number = integer_of<int32_t>(node_);
-    } else if (const auto* value = type.FindValueByName(std::string(node_.text()));
-               node_.is(Node::Kind::kString) && value != nullptr) {
-      number = value->number();
-    }
+    if (node_.is(Node::Kind::kNumber)) number = integer_of<int32_t>(node_);
+    if (node_.is(Node::Kind::kString)) number = number_of(type, node_.text());
     // Numbers without a name stay out: what they would mean to a newer Envoy is not known here.
     if (!number || type.FindValueByNumber(*number) == nullptr) {
       expected("one of " + names_of(type));

@@ -4,6 +4,7 @@
 #include <envoy/extensions/access_loggers/file/v3/file.pb.h>
 #include <fmt/format.h>
 #include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
 
@@ -41,10 +42,23 @@ void check_bootstrap_fields(const v3::Bootstrap& message, const FieldPath& at) {
   if (message.stats_sinks_size() > 0)
     not_supported(at.field("stats_sinks"),
                   "remove it; stats are read from the admin's /stats/prometheus");
-  if (message.has_application_log_config())
-    not_supported(at.field("application_log_config"), "use the flag --log-format");
   if (message.static_resources().secrets_size() > 0)
     not_supported(at.field("static_resources.secrets"), "remove it; TLS is not there yet");
+}
+
+// The pattern of the process's own log: given as it is, or as a JSON object whose strings hold its
+// flags.
+std::string application_log_format(const v3::Bootstrap::ApplicationLogConfig& message,
+                                   const FieldPath& at) {
+  const auto& format = message.log_format();
+  if (format.has_text_format()) return format.text_format();
+  std::string json;
+  if (!format.has_json_format() ||
+      !google::protobuf::util::MessageToJsonString(format.json_format(), &json).ok())
+    return {};
+  if (json.find("%v") != std::string::npos)
+    at.field("log_format.json_format").problem("%v is not escaped for JSON; use %j");
+  return json;
 }
 
 void take_node(const envoy::config::core::v3::Node& message, const FieldPath& at,
@@ -159,6 +173,10 @@ void translate_bootstrap(const v3::Bootstrap& message, const FieldPath& at, conf
   take_node(message.node(), at.field("node"), to.node);
   take_admin(message.admin(), at.field("admin"), to.admin);
   take_stats(message.stats_config(), at.field("stats_config"), to);
+  if (message.has_application_log_config()) {
+    const FieldPath log = at.field("application_log_config");
+    to.log_format = application_log_format(message.application_log_config(), log);
+  }
   if (message.has_stats_flush_interval())
     to.stats_flush_interval =
         millis(message.stats_flush_interval(), at.field("stats_flush_interval"));

@@ -189,7 +189,7 @@ void take_request_id(const HttpConnectionManager& message, const FieldPath& at, 
   to.pack_trace_reason = !uuid.has_pack_trace_reason() || uuid.pack_trace_reason().value();
 }
 
-void take_paths(const HttpConnectionManager& message, Hcm& to) {
+void take_paths(const HttpConnectionManager& message, const FieldPath& at, Hcm& to) {
   to.normalize_path = message.normalize_path().value();
   to.merge_slashes = message.merge_slashes();
   switch (message.path_with_escaped_slashes_action()) {
@@ -205,6 +205,9 @@ void take_paths(const HttpConnectionManager& message, Hcm& to) {
     default:
       to.escaped_slashes = Hcm::EscapedSlashes::kKeep;
   }
+  if (message.strip_any_host_port() && message.strip_matching_host_port())
+    at.field("strip_any_host_port")
+        .problem("cannot be set beside strip_matching_host_port; keep one of the two");
   if (message.strip_any_host_port())
     to.strip_port = Hcm::StripPort::kAny;
   else if (message.strip_matching_host_port())
@@ -251,7 +254,7 @@ std::shared_ptr<const Hcm> translate_hcm(const HttpConnectionManager& message,
   take_timeouts(message, at, *hcm);
   take_addresses(message, at, *hcm);
   take_request_id(message, at, *hcm);
-  take_paths(message, *hcm);
+  take_paths(message, at, *hcm);
   hcm->access_logs = translate_access_logs(message.access_log(), at.field("access_log"));
   if (message.has_local_reply_config())
     hcm->local_reply =

@@ -142,6 +142,8 @@ config::QueryMatcher query_matcher(const QueryParameterMatcher& message, const F
   matcher.name = message.name();
   if (message.has_string_match())
     matcher.value = string_matcher(message.string_match(), at.field("string_match"));
+  else if (message.has_present_match())
+    matcher.present = message.present_match();
   return matcher;
 }
 

@@ -86,8 +86,6 @@ config::RedirectAction redirect(const v3::RedirectAction& message, const FieldPa
     action.regex_rewrite = std::make_unique<config::RegexRewrite>(
         regex_rewrite(message.regex_rewrite(), at.field("regex_rewrite")));
   action.strip_query = message.strip_query();
-  if (action.strip_query && action.path.find('?') != std::string::npos)
-    at.field("path_redirect").problem("has a query, which strip_query would remove");
   return action;
 }
 

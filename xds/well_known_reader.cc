@@ -222,6 +222,10 @@ bool has_own_form(const Descriptor& type) {
 bool read_well_known(const Node& node, Message& message, const FieldPath& at) {
   const Reader reader = reader_of(*message.GetDescriptor());
   if (reader == nullptr) return false;
+  // Envoy also takes {seconds: 5} for a duration and {value: 5} for a wrapper.
+  const bool has_fields =
+      reader == read_duration || reader == read_timestamp || reader == read_wrapper;
+  if (has_fields && node.is(Node::Kind::kObject)) return false;
   reader(node, message, at);
   return true;
 }

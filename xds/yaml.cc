@@ -5,16 +5,19 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
-#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <unordered_map>
 #include <vector>
 
-#include "sidecar/base/text.h"
+#include "xds/block_yaml.h"
+#include "xds/yaml_scalar.h"
 
 namespace pillion::xds {
 namespace {
+
+// From this size on a text was written by a program, and is worth a try with the fast parser.
+constexpr std::size_t kLargeText = 256 * 1024;
 
 // How many nodes the text may describe, with each alias counted as all it stands for.
 constexpr std::size_t kMaxNodes = 8'000'000;
@@ -26,38 +29,6 @@ struct Refused : std::runtime_error {
   Refused(const YAML::Mark& mark, const std::string& what)
       : std::runtime_error(fmt::format("{}:{}: {}", mark.line + 1, mark.column + 1, what)) {}
 };
-
-std::optional<bool> boolean_of(std::string_view text) {
-  // YAML 1.1 words, which Envoy (through yaml-cpp) takes: all lower case, capitalised, all upper
-  // case.
-  static constexpr std::string_view kTrue[] = {"y",    "Y",    "yes", "Yes", "YES", "true",
-                                               "True", "TRUE", "on",  "On",  "ON"};
-  static constexpr std::string_view kFalse[] = {"n",     "N",     "no",  "No",  "NO", "false",
-                                                "False", "FALSE", "off", "Off", "OFF"};
-  for (std::string_view word : kTrue)
-    if (text == word) return true;
-  for (std::string_view word : kFalse)
-    if (text == word) return false;
-  return {};
-}
-
-// Decimal, 0x hexadecimal, and octal with a leading 0, with an optional sign.
-std::optional<int64_t> integer_of(std::string_view text) {
-  const bool negative = !text.empty() && text[0] == '-';
-  if (negative || (!text.empty() && text[0] == '+')) text.remove_prefix(1);
-  int base = 10;
-  if (text.size() > 2 && text[0] == '0' && lower(text[1]) == 'x') {
-    base = 16;
-    text.remove_prefix(2);
-  } else if (text.size() > 1 && text[0] == '0') {
-    base = 8;
-  }
-  if (text.empty() || text[0] == '-' || text[0] == '+') return {};
-  int64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc{} || end != text.data() + text.size()) return {};
-  return negative ? -value : value;
-}
 
 // Builds nodes from yaml-cpp's events. Keeps, for each open collection, its children so far.
 class NodeBuilder final : public YAML::EventHandler {
@@ -125,16 +96,7 @@ class NodeBuilder final : public YAML::EventHandler {
   Node typed(const std::string& tag, const std::string& value) {
     // "!" marks a quoted scalar, "?" a plain one; an explicit tag overrides the look.
     if (tag == "!" || tag == "tag:yaml.org,2002:str") return text(value);
-    if (auto truth = boolean_of(value))
-      return Node::scalar(Node::Kind::kBool, *truth ? "true" : "false");
-    auto integer = integer_of(value);
-    if (!integer) return text(value);
-    // As in Envoy, integers beyond 32 bits go on as text: a Struct's double could not hold them
-    // all, and integer fields take text too.
-    const bool small = *integer >= std::numeric_limits<int32_t>::min() &&
-                       *integer <= std::numeric_limits<int32_t>::max();
-    return Node::scalar(small ? Node::Kind::kNumber : Node::Kind::kString,
-                        document_.copy(std::to_string(*integer)));
+    return plain_scalar(document_.copy(value), document_);
   }
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, bool is_map) {
@@ -215,6 +177,7 @@ Result<Unit, Problem> parse_yaml(std::string text, Document& document) {
     return problem(fmt::format("has more than {} bytes, which is the limit", Document::kMaxBytes));
   if (const std::size_t at = find_invalid_utf8(text); at != std::string::npos)
     return problem(line_and_column(text, at) + ": this byte is not valid UTF-8");
+  if (text.size() >= kLargeText && parse_block_yaml(text, document)) return Unit{};
   try {
     std::istringstream in(std::move(text));
     YAML::Parser parser(in);
