@@ -27,53 +27,56 @@ ClusterDirectory::ClusterDirectory(io::EventLoop& control, metrics::Registry& re
 ClusterDirectory::~ClusterDirectory() = default;
 
 void ClusterDirectory::apply(Configs clusters) {
-  Entries next;
-  next.reserve(clusters.size());
-  std::vector<Runtime> gone;
-  std::vector<const Entry*> fresh_dns;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& config : clusters) {
-      auto [at, added] = next.try_emplace(config->name);
-      if (!added) continue;
-      auto old = entries_.find(config->name);
-      if (old != entries_.end() && old->second.config == config) {
-        at->second = std::move(old->second);
-        entries_.erase(old);
-        continue;
-      }
-      at->second = Entry{config, {}, control_.now()};
-      if (by_dns(*config)) fresh_dns.push_back(&at->second);
-    }
-    entries_.swap(next);
-    // What is left in `next` was removed or replaced.
-    for (auto& [name, entry] : next)
-      if (auto runtime = entry.runtime.lock()) gone.push_back(std::move(runtime));
-  }
-  for (const auto& runtime : gone) runtime->retire();
+  applied_ = false;  // nobody is told of initialization before all of this is in place
+  std::vector<const Entry*> fresh;
+  Entries gone = replace_entries(clusters, fresh);
+  for (auto& [name, entry] : gone)
+    if (Runtime runtime = entry.runtime.lock()) runtime->retire();
 
-  // Clusters that are gone; their keys live in `next` until the end of this function.
+  // Keys of both maps are names inside of configs that `gone` holds.
   DnsClusters old_dns;
-  for (const auto& [name, entry] : next) {
+  for (const auto& [name, entry] : gone) {
     auto found = dns_.find(name);
     if (found == dns_.end()) continue;
     if (!found->second->resolved()) --unresolved_;
     old_dns.insert(dns_.extract(found));
   }
-  for (const Entry* entry : fresh_dns) {
-    Runtime runtime = find(entry->config->name);
+  for (const Entry* entry : fresh) {
+    if (!by_dns(*entry->config)) continue;
     auto predecessor = old_dns.find(entry->config->name);
-    follow_dns(*entry, std::move(runtime),
+    follow_dns(*entry, find(entry->config->name),
                predecessor != old_dns.end() ? predecessor->second.get() : nullptr);
   }
   // The counts of a name that is gone for good need not be kept, unless a worker still adds to
   // them.
   old_dns.clear();
-  gone.clear();
-  for (const auto& [name, entry] : next)
+  for (const auto& [name, entry] : gone)
     if (!has(name)) registry_.forget(metrics::cluster_scope(entry.config->stat_name()));
   applied_ = true;
   check_initialized();
+}
+
+// Returns the entries that were removed or replaced; `fresh` gets those that are new or have
+// replaced one.
+ClusterDirectory::Entries ClusterDirectory::replace_entries(Configs clusters,
+                                                            std::vector<const Entry*>& fresh) {
+  Entries next;
+  next.reserve(clusters.size());
+  std::lock_guard lock(mutex_);
+  for (const auto& config : clusters) {
+    auto [at, added] = next.try_emplace(config->name);
+    if (!added) continue;
+    auto old = entries_.find(config->name);
+    if (old != entries_.end() && old->second.config == config) {
+      at->second = std::move(old->second);
+      entries_.erase(old);
+    } else {
+      at->second = Entry{config, {}, control_.now()};
+      fresh.push_back(&at->second);
+    }
+  }
+  entries_.swap(next);
+  return next;
 }
 
 void ClusterDirectory::follow_dns(const Entry& entry, Runtime runtime,

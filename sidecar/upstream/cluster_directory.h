@@ -77,6 +77,7 @@ class ClusterDirectory {
                                          std::equal_to<>>;
 
   [[nodiscard]] std::vector<Listed> listing() const;
+  Entries replace_entries(Configs clusters, std::vector<const Entry*>& fresh);
   Runtime runtime_of(Entry& entry);
   void follow_dns(const Entry& entry, Runtime runtime, const DnsCluster* predecessor);
   void on_first_answer();

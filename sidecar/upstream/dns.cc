@@ -163,10 +163,11 @@ std::unique_ptr<DnsResolver::Query> DnsResolver::resolve(const std::string& name
     case Family::kAll:
       break;
   }
-  if (begun_ < kBurst)
+  if (begun_ < kBurst) {
     begin(std::move(state));
-  else
+  } else {
     waiting_.push_back(std::move(state));
+  }
   return query;
 }
 
@@ -212,10 +213,11 @@ void DnsResolver::start(std::shared_ptr<Query::State> state, int family) {
         int then = std::exchange(done_state.then, AF_UNSPEC);
         bool again = then != AF_UNSPEC && done_state.answer.addresses.empty() &&
                      done_state.callback && status != ARES_EDESTRUCTION;
-        if (again)
+        if (again) {
           done->resolver.start(done->state, then);
-        else
+        } else {
           done->resolver.deliver(done->state);
+        }
       },
       lookup);
 }

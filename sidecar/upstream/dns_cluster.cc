@@ -126,10 +126,11 @@ void DnsCluster::on_answer(Target& target, const DnsAnswer& answer) {
 DnsCluster::Change DnsCluster::take(Target& target, const std::vector<Address>& addresses) {
   std::vector<Address> fresh = addresses;
   for (Address& address : fresh) address.set_port(target.endpoint.port);
-  if (logical_)
+  if (logical_) {
     fresh.resize(1);
-  else
+  } else {
     fresh = in_old_order(target.addresses, fresh);
+  }
   if (fresh == target.addresses) return Change::kNone;
   target.addresses = std::move(fresh);
   auto endpoints = runtime_->endpoints();

@@ -54,10 +54,11 @@ class LeastRequest final : public LoadBalancer {
   [[nodiscard]] double weight_of(const Endpoint& endpoint, Time now) const {
     double weight = std::max(endpoint.weight, 1u);
     double busy = static_cast<double>(active(endpoint)) + 1;
-    if (bias_ == 1.0)
+    if (bias_ == 1.0) {
       weight /= busy;
-    else if (bias_ != 0.0)
+    } else if (bias_ != 0.0) {
       weight /= std::pow(busy, bias_);
+    }
     return slow_start_weight(weight, endpoint, slow_start_, now);
   }
 

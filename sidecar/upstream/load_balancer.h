@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "sidecar/base/hash.h"
 #include "sidecar/base/time.h"
@@ -53,9 +55,11 @@ class PrioritySet {
   [[nodiscard]] const std::shared_ptr<const EndpointSet>& endpoints() const { return endpoints_; }
 
  private:
+  struct Rebuild;
   struct Source;
   struct Level;
   const Endpoint* pick_once(Time now, bool* panicked);
+  std::pair<Level*, Source*> choose();
 
   const config::Cluster& cluster_;
   Random& random_;

@@ -56,6 +56,30 @@ void give_all_to_first_able(std::span<const PriorityHealth> priorities,
   loads[0].healthy = 100;
 }
 
+// As much as each can carry, the healthy of all priorities before the degraded of any. `available`
+// is above 0.
+void spread_by_health(std::span<const uint32_t> healthy, std::span<const uint32_t> degraded,
+                      uint32_t available, std::vector<PriorityLoad>& loads) {
+  uint32_t left = 100;
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    loads[i].healthy = std::min(left, healthy[i] * 100 / available);
+    left -= loads[i].healthy;
+  }
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    loads[i].degraded = std::min(left, degraded[i] * 100 / available);
+    left -= loads[i].degraded;
+  }
+  // What rounding left over goes to the first priority that is able at all.
+  auto able = [](uint32_t n) { return n > 0; };
+  auto first = std::find_if(healthy.begin(), healthy.end(), able);
+  if (first != healthy.end()) {
+    loads[static_cast<std::size_t>(first - healthy.begin())].healthy += left;
+    return;
+  }
+  first = std::find_if(degraded.begin(), degraded.end(), able);
+  loads[static_cast<std::size_t>(first - degraded.begin())].degraded += left;
+}
+
 }  // namespace
 
 std::vector<PriorityLoad> spread_load(std::span<const PriorityHealth> priorities,
@@ -71,26 +95,7 @@ std::vector<PriorityLoad> spread_load(std::span<const PriorityHealth> priorities
     sum += healthy.back() + degraded.back();
   }
   uint32_t available = std::min(sum, 100u);
-
-  if (available > 0) {
-    uint32_t left = 100;
-    for (std::size_t i = 0; i < loads.size(); ++i) {
-      loads[i].healthy = std::min(left, healthy[i] * 100 / available);
-      left -= loads[i].healthy;
-    }
-    for (std::size_t i = 0; i < loads.size(); ++i) {
-      loads[i].degraded = std::min(left, degraded[i] * 100 / available);
-      left -= loads[i].degraded;
-    }
-    // What rounding left over goes to the first priority that is able at all.
-    auto first = std::find_if(healthy.begin(), healthy.end(), [](uint32_t h) { return h > 0; });
-    if (first != healthy.end()) {
-      loads[static_cast<std::size_t>(first - healthy.begin())].healthy += left;
-    } else {
-      first = std::find_if(degraded.begin(), degraded.end(), [](uint32_t d) { return d > 0; });
-      loads[static_cast<std::size_t>(first - degraded.begin())].degraded += left;
-    }
-  }
+  if (available > 0) spread_by_health(healthy, degraded, available, loads);
 
   auto threshold = static_cast<uint32_t>(std::clamp(panic_threshold_percent, 0.0, 100.0));
   bool all = true;
@@ -98,10 +103,11 @@ std::vector<PriorityLoad> spread_load(std::span<const PriorityHealth> priorities
     loads[i].panic = available < 100 && below_threshold(priorities[i], threshold);
     all = all && loads[i].panic;
   }
-  if (all)
+  if (all) {
     spread_by_size(priorities, loads);
-  else if (available == 0)
+  } else if (available == 0) {
     give_all_to_first_able(priorities, loads);
+  }
   return loads;
 }
 

@@ -24,6 +24,14 @@ bool same_locality(const Endpoint& a, const Endpoint& b) {
 
 }  // namespace
 
+// What the rebuilding of every part needs.
+struct PrioritySet::Rebuild {
+  const config::Cluster& cluster;
+  Random& random;
+  uint32_t overprovisioning_percent;
+  Time now;
+};
+
 // The endpoints of one priority that may be picked alike: the healthy, the degraded, or in panic
 // all of them.
 struct PrioritySet::Source {
@@ -32,19 +40,19 @@ struct PrioritySet::Source {
   std::vector<double> weights;
   EdfSchedule localities;
 
-  void rebuild(const Endpoints& eligible, const config::Cluster& cluster, Random& random,
-               Time now) {
+  void rebuild(const Endpoints& eligible, const Rebuild& with) {
     localities.clear();
     weights.clear();
     if (balancers.empty() && eligible.empty()) return;
-    rebuild_one(0, eligible, cluster, random, now);
+    rebuild_one(0, eligible, with);
     balancers.resize(1);
   }
 
   void rebuild_one(std::size_t index, std::span<const Endpoint* const> eligible,
-                   const config::Cluster& cluster, Random& random, Time now) {
-    if (index == balancers.size()) balancers.push_back(make_load_balancer(cluster, random));
-    balancers[index]->rebuild(eligible, now);
+                   const Rebuild& with) {
+    if (index == balancers.size())
+      balancers.push_back(make_load_balancer(with.cluster, with.random));
+    balancers[index]->rebuild(eligible, with.now);
   }
 
   const Endpoint* pick(Time now) {
@@ -71,17 +79,29 @@ struct PrioritySet::Level {
     return counted;
   }
 
-  [[nodiscard]] Endpoints with(Health wanted) const {
+  [[nodiscard]] Endpoints of_health(Health wanted) const {
     Endpoints out;
     for (const Endpoint* endpoint : all)
       if (endpoint->health == wanted) out.push_back(endpoint);
     return out;
   }
 
+  void rebuild(const Rebuild& with) {
+    if (load.panic) {
+      healthy.rebuild(all, with);
+      degraded.rebuild(all, with);
+      return;
+    }
+    for (auto [source, wanted] :
+         {std::pair{&healthy, Health::kHealthy}, std::pair{&degraded, Health::kDegraded}}) {
+      if (!with.cluster.locality_weighted || !rebuild_by_locality(*source, wanted, with))
+        source->rebuild(of_health(wanted), with);
+    }
+  }
+
   // One balancer per locality, picked in proportion to locality weight times availability. False
   // when no locality has weight: then locality weights say nothing.
-  bool rebuild_by_locality(Source& source, Health wanted, uint32_t overprovisioning_percent,
-                           const config::Cluster& cluster, Random& random, Time now) const {
+  bool rebuild_by_locality(Source& source, Health wanted, const Rebuild& with) const {
     source.weights.clear();
     std::vector<Endpoints> eligible;
     Endpoints rest = all;
@@ -95,7 +115,7 @@ struct PrioritySet::Level {
                    [wanted](const Endpoint* e) { return e->health == wanted; });
       double ratio = static_cast<double>(able.size()) / static_cast<double>(others - rest.begin());
       double weight =
-          first.locality_weight * std::min(1.0, overprovisioning_percent / 100.0 * ratio);
+          first.locality_weight * std::min(1.0, with.overprovisioning_percent / 100.0 * ratio);
       if (weight > 0) {
         source.weights.push_back(weight);
         eligible.push_back(std::move(able));
@@ -103,10 +123,9 @@ struct PrioritySet::Level {
       rest.erase(rest.begin(), others);
     }
     if (eligible.empty()) return false;
-    for (std::size_t i = 0; i < eligible.size(); ++i)
-      source.rebuild_one(i, eligible[i], cluster, random, now);
+    for (std::size_t i = 0; i < eligible.size(); ++i) source.rebuild_one(i, eligible[i], with);
     source.balancers.resize(eligible.size());
-    source.localities.assign(source.weights, random);
+    source.localities.assign(source.weights, with.random);
     return true;
   }
 };
@@ -131,25 +150,12 @@ void PrioritySet::rebuild(std::shared_ptr<const EndpointSet> endpoints, Time now
 
   std::vector<PriorityHealth> health;
   for (const auto& level : levels_) health.push_back(level->health());
-  uint32_t overprovisioning = endpoints->overprovisioning_percent;
+  Rebuild with{cluster_, random_, endpoints->overprovisioning_percent, now};
   std::vector<PriorityLoad> loads =
-      spread_load(health, overprovisioning, cluster_.panic_threshold_percent);
-
+      spread_load(health, endpoints->overprovisioning_percent, cluster_.panic_threshold_percent);
   for (std::size_t i = 0; i < levels_.size(); ++i) {
-    Level& level = *levels_[i];
-    level.load = loads[i];
-    if (level.load.panic) {
-      level.healthy.rebuild(level.all, cluster_, random_, now);
-      level.degraded.rebuild(level.all, cluster_, random_, now);
-      continue;
-    }
-    for (auto [source, wanted] : {std::pair{&level.healthy, Health::kHealthy},
-                                  std::pair{&level.degraded, Health::kDegraded}}) {
-      if (cluster_.locality_weighted &&
-          level.rebuild_by_locality(*source, wanted, overprovisioning, cluster_, random_, now))
-        continue;
-      source->rebuild(level.with(wanted), cluster_, random_, now);
-    }
+    levels_[i]->load = loads[i];
+    levels_[i]->rebuild(with);
   }
   // Only now may the endpoints of the previous set go.
   endpoints_ = std::move(endpoints);
@@ -166,33 +172,30 @@ const Endpoint* PrioritySet::pick(const PickHint& hint, bool* panicked) {
 }
 
 const Endpoint* PrioritySet::pick_once(Time now, bool* panicked) {
-  Level* level = levels_[0].get();
-  Source* source = &level->healthy;
-  if (level->load.healthy < 100) {
-    // 1 to 100, as the loads are whole per cents that add up to 100.
-    uint64_t at = random_.below(100) + 1;
-    uint64_t sum = 0;
-    source = nullptr;
-    for (auto& candidate : levels_) {
-      sum += candidate->load.healthy;
-      if (at > sum) continue;
-      level = candidate.get();
-      source = &level->healthy;
-      break;
-    }
-    for (std::size_t i = 0; source == nullptr && i < levels_.size(); ++i) {
-      sum += levels_[i]->load.degraded;
-      if (at > sum) continue;
-      level = levels_[i].get();
-      source = &level->degraded;
-    }
-    CHECK(source != nullptr);
-  }
+  auto [level, source] = choose();
   if (level->load.panic) {
     if (panicked != nullptr) *panicked = true;
     if (cluster_.fail_traffic_on_panic) return nullptr;
   }
   return source->pick(now);
+}
+
+std::pair<PrioritySet::Level*, PrioritySet::Source*> PrioritySet::choose() {
+  Level& first = *levels_[0];
+  if (first.load.healthy == 100) return {&first, &first.healthy};
+  // 1 to 100, as the loads are whole per cents that add up to 100.
+  uint64_t at = random_.below(100) + 1;
+  uint64_t sum = 0;
+  for (auto& level : levels_) {
+    sum += level->load.healthy;
+    if (at <= sum) return {level.get(), &level->healthy};
+  }
+  for (auto& level : levels_) {
+    sum += level->load.degraded;
+    if (at <= sum) return {level.get(), &level->degraded};
+  }
+  CHECK(sum == 100);
+  return {&first, &first.healthy};
 }
 
 }  // namespace pillion::upstream

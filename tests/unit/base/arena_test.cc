@@ -74,6 +74,7 @@ TEST(Arena, CopiesAndJoinsText) {
 
 TEST(Arena, MakesObjectsAndArrays) {
   struct Pair {
+    Pair(int x, double y) : a(x), b(y) {}
     int a;
     double b;
   };

@@ -167,11 +167,8 @@ TEST(EdfSchedule, StaysWithinOneTurnOfTheIdealAtEveryMoment) {
   Random random(kSeed);
   for (int round = 0; round < 50; ++round) {
     std::vector<double> weights;
-    double sum = 0;
-    for (uint64_t i = random.below(12) + 2; i > 0; --i) {
+    for (uint64_t i = random.below(12) + 2; i > 0; --i)
       weights.push_back(static_cast<double>(random.below(1000) + 1));
-      sum += weights.back();
-    }
     EdfSchedule schedule;
     schedule.assign(weights, random);
     std::vector<double> picks(weights.size());
