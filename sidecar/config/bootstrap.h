@@ -40,6 +40,7 @@ struct Bootstrap {
   std::vector<std::shared_ptr<const Cluster>> clusters;
   std::map<std::string, std::string, std::less<>> runtime;  // merged static layers, as text
   std::chrono::milliseconds stats_flush_interval{5000};
+  std::string log_format;  // of the process's own log: a spdlog pattern; empty: not given
   std::vector<HistogramBuckets> histogram_buckets;
   // The whole bootstrap message in a packed form, for xds::dump_json (the admin's /config_dump): a
   // tenth of the heap that the message or its JSON would take.
