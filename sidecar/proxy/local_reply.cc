@@ -130,10 +130,7 @@ std::string_view form_reply(const Reply& reply, const http::RequestHead& request
                             http::ResponseHead& head) {
   http::Headers& headers = head.headers;
   Arena& arena = headers.arena();
-  std::string_view type = request.headers.value(HeaderId::kContentType);
-  bool grpc = type == "application/grpc" || type.starts_with("application/grpc+") ||
-              type.starts_with("application/grpc;");
-  if (grpc) {
+  if (request.is_grpc()) {
     // A trailers-only response: gRPC clients look at grpc-status, not at the HTTP status.
     head.status = 200;
     headers.set(HeaderId::kContentType, "application/grpc");

@@ -27,7 +27,26 @@ HttpRuntime::HttpRuntime(std::shared_ptr<const config::HttpConnectionManager> co
       stats_(metrics, metrics::http_scope(config_->stat_prefix)),
       listener_stats_(metrics,
                       metrics::listener_http_scope(listener_stat_name, config_->stat_prefix)),
-      http1_stats_(metrics, metrics::http1_scope()) {}
+      http1_stats_(metrics, metrics::http1_scope()),
+      metrics_(metrics) {}
+
+metrics::VirtualClusterStats& HttpRuntime::named_stats(metrics::Scope scope,
+                                                       std::string key) const {
+  std::lock_guard lock(named_mutex_);
+  auto& stats = named_stats_[std::move(key)];
+  if (stats == nullptr) stats = std::make_unique<NamedStats>(metrics_, std::move(scope));
+  return stats->here();
+}
+
+metrics::VirtualClusterStats& HttpRuntime::virtual_cluster_stats(const std::string& host,
+                                                                 const std::string& name) const {
+  return named_stats(metrics::virtual_cluster_scope(host, name), host + "\nvcluster\n" + name);
+}
+
+metrics::VirtualClusterStats& HttpRuntime::route_stats(const std::string& host,
+                                                       const std::string& prefix) const {
+  return named_stats(metrics::route_scope(host, prefix), host + "\nroute\n" + prefix);
+}
 
 Result<std::unique_ptr<HttpRuntime>, Problem> HttpRuntime::compile(
     std::shared_ptr<const config::HttpConnectionManager> config,

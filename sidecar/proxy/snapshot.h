@@ -3,7 +3,9 @@
 // between generations by pointer. A connection pins the listener it came in on; a stream refers to
 // what its connection pins.
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "sidecar/config/listener.h"
 #include "sidecar/metrics/http_stats.h"
 #include "sidecar/metrics/listener_stats.h"
+#include "sidecar/metrics/virtual_cluster_stats.h"
 #include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/local_reply.h"
 #include "sidecar/route/router.h"
@@ -38,6 +41,12 @@ class HttpRuntime {
   metrics::HttpStats& stats() const { return stats_.here(); }
   metrics::ListenerHttpStats& listener_stats() const { return listener_stats_.here(); }
   metrics::Http1Stats& http1_stats() const { return http1_stats_.here(); }
+  // Of a virtual cluster ("other" where none matches), or of a route with a stat_prefix. Takes a
+  // lock, so asked for only where the configuration has such.
+  metrics::VirtualClusterStats& virtual_cluster_stats(const std::string& host,
+                                                      const std::string& name) const;
+  metrics::VirtualClusterStats& route_stats(const std::string& host,
+                                            const std::string& prefix) const;
   // The configured type of that upgrade (lower case), or null.
   [[nodiscard]] const config::UpgradeConfig* upgrade(std::string_view type) const;
 
@@ -51,6 +60,11 @@ class HttpRuntime {
   mutable metrics::PerWorker<metrics::HttpStats> stats_;
   mutable metrics::PerWorker<metrics::ListenerHttpStats> listener_stats_;
   mutable metrics::PerWorker<metrics::Http1Stats> http1_stats_;
+  using NamedStats = metrics::PerWorker<metrics::VirtualClusterStats>;
+  metrics::VirtualClusterStats& named_stats(metrics::Scope scope, std::string key) const;
+  metrics::Registry& metrics_;
+  mutable std::mutex named_mutex_;
+  mutable std::map<std::string, std::unique_ptr<NamedStats>> named_stats_;
 };
 
 // One listener, compiled: chooses the filter chain of each connection.

@@ -178,6 +178,12 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   }
   // The single end of every stream.
   void finish(bool reset);
+  void find_named_stats();
+  template <class F>
+  void count_named(F&& count) {
+    for (metrics::VirtualClusterStats* stats : named_stats_)
+      if (stats != nullptr) count(*stats);
+  }
   void charge_upstream(int status, bool retried);
   void log();
 
@@ -198,6 +204,8 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   RetryState retry_;
   upstream::Cluster* cluster_ = nullptr;
   const config::ForwardAction* action_ = nullptr;
+  // Of the virtual cluster and of the route's stat_prefix, where there are such.
+  metrics::VirtualClusterStats* named_stats_[2] = {nullptr, nullptr};
 
   // Request body that may still be needed: until the attempt has a connection, and for a retry
   // after that.

@@ -19,6 +19,7 @@ void Stream::on_route_timeout() {
     return;
   }
   cluster_->stats().upstream_rq_timeout.add();
+  count_named([](metrics::VirtualClusterStats& s) { s.upstream_rq_timeout.add(); });
   if (attempt_.active())
     attempt_.endpoint().counts.rq_timeout.fetch_add(1, std::memory_order_relaxed);
   attempt_.cancel();
@@ -68,7 +69,8 @@ void Stream::on_idle_timeout() {
 
 void Stream::on_max_duration() {
   http_.stats().downstream_rq_max_duration_reached.add();
-  info_.set_flag(ResponseFlag::kDurationTimeout);
+  bool route_level = action_ != nullptr && action_->max_stream_duration;
+  if (!route_level) info_.set_flag(ResponseFlag::kDurationTimeout);  // as Envoy's router
   if (request_ == nullptr) {
     request_ = arena_.make<http::RequestHead>(arena_);
     enter(Phase::kFilterRequest);
@@ -110,6 +112,19 @@ void Stream::abort(std::string_view details) {
   finish(true);
 }
 
+void Stream::find_named_stats() {
+  const config::VirtualHost& host = match_.virtual_host->config();
+  if (!host.virtual_clusters.empty()) {
+    static const std::string kOther = "other";
+    const config::VirtualCluster* named = match_.virtual_host->virtual_cluster(*request_);
+    const std::string& name = named != nullptr ? named->name : kOther;
+    if (named != nullptr) info_.virtual_cluster_name = named->name;
+    named_stats_[0] = &http_.virtual_cluster_stats(host.name, name);
+  }
+  const std::string& prefix = match_.route->config().stat_prefix;
+  if (!prefix.empty()) named_stats_[1] = &http_.route_stats(host.name, prefix);
+}
+
 void Stream::charge_upstream(int status, bool retried) {
   if (info_.health_check) return;  // Envoy leaves health checks out of a cluster's status counts
   metrics::ClusterStats& stats = cluster_->stats();
@@ -119,6 +134,7 @@ void Stream::charge_upstream(int status, bool retried) {
   }
   stats.upstream_rq.add(status);
   cluster_->shared()->origin_stats(internal_).upstream_rq.add(status);
+  count_named([status](metrics::VirtualClusterStats& s) { s.upstream_rq.add(status); });
 }
 
 void Stream::finish(bool reset) {

@@ -238,6 +238,7 @@ void Stream::forward(const config::ForwardAction& action) {
   info_.upstream_cluster = cluster.stat_name();
   info_.upstream_cluster_raw = cluster.name;
   info_.cluster_metadata = cluster.metadata.get();
+  find_named_stats();
   read_timeouts(action);
   bool suppress = http_.config().suppress_envoy_headers;
   match_.route->edit_request(*request_, context(), match_.weighted);
@@ -319,6 +320,7 @@ void Stream::note_attempted_host() {
 }
 
 void Stream::on_attempt_ready() {
+  count_named([](metrics::VirtualClusterStats& s) { s.upstream_rq_total.add(); });
   upstream::ClientConnection& connection = *attempt_.connection();
   StreamTimes& times = info_.times;
   times.upstream_connect_start = connection.connect_started();

@@ -157,6 +157,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
             .count();
     cluster_->stats().upstream_rq_time.record(ms);
     cluster_->shared()->origin_stats(internal_).upstream_rq_time.record(ms);
+    count_named([ms](metrics::VirtualClusterStats& s) { s.upstream_rq_time.record(ms); });
   }
   if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
   upstream_done_ = true;
@@ -208,6 +209,10 @@ bool Stream::pool_counts_as_error(AttemptEnd end) {
 }
 
 void Stream::note_retry_refused(RetryDecision decision) {
+  count_named([decision](metrics::VirtualClusterStats& s) {
+    if (decision == RetryDecision::kLimitExceeded) s.upstream_rq_retry_limit_exceeded.add();
+    if (decision == RetryDecision::kOverflow) s.upstream_rq_retry_overflow.add();
+  });
   if (decision == RetryDecision::kLimitExceeded)
     info_.set_flag(ResponseFlag::kUpstreamRetryLimitExceeded);
   if (decision == RetryDecision::kOverflow) info_.set_flag(ResponseFlag::kUpstreamOverflow);
