@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 import measure
-from peers import ALL, LABELS, Origin, Peer, compile_tools, program
+from peers import ALL, LABELS, Origin, Peer, compile_tools, most_connections, program
 
 CASES = ("http1", "two-workers", "memory", "many", "stream")
 
@@ -102,15 +102,17 @@ class Run:
 
     def memory(self):
         rows = []
+        # Where the limit on open files is 20 000 and not ours to raise, a few hundred fewer are held.
+        count = min(self.options.connections, most_connections() - 200)
         for name in [name for name in self.names if name != "relay"]:
-            say("%s: %d idle connections" % (name, self.options.connections))
+            say("%s: %d idle connections" % (name, count))
             peer = self.start([name])[0]
             try:
-                seen = measure.connection_memory(peer, self.options.connections)
+                seen = measure.connection_memory(peer, count)
             finally:
                 peer.stop()
             rows.append([LABELS[name], "%.1f" % (seen["idle_kb"] / 1024), "%.2f" % (seen["bytes"] / 1024)])
-        print("### Memory: idle, and for each of %d idle keep-alive connections\n" % self.options.connections)
+        print("### Memory: idle, and for each of %d idle keep-alive connections\n" % count)
         table(["proxy", "idle MB", "KB a connection"], rows)
 
     def many(self):

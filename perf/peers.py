@@ -31,8 +31,8 @@ def pause(seconds):
 
 
 def most_connections():
-    """What HAProxy and nginx are told: a client and an origin connection each, and some files."""
-    return min(24000, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 500) // 2)
+    """What HAProxy and nginx are told; HAProxy insists on two files for each."""
+    return min(24000, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200) // 2)
 
 
 def wait_for_port(port, process, timeout=60):
