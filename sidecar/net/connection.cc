@@ -83,7 +83,8 @@ void Connection::finish_connect() {
   }
   connecting_ = false;
   update_interest();
-  if (!output_.empty()) loop_.at_end(*this);
+  // What was asked for meanwhile: output, the flushed event, FIN.
+  loop_.at_end(*this);
   events_.on_connected();
 }
 
@@ -101,6 +102,12 @@ void Connection::read_some() {
     return;
   }
   if (errno != EAGAIN && errno != EINTR) fail(errno);
+}
+
+void Connection::read_now() {
+  if (!open() || connecting_ || read_pauses_ != 0 || read_ended_) return;
+  read_some();
+  if (open()) update_interest();
 }
 
 // Writes output_ and then `extra`, as far as the socket takes them. False on error (kept in
@@ -231,6 +238,13 @@ void Connection::fail(int error) {
     for (int i = 0; i < 16 && open(); ++i) {
       char* buffer = read_buffer();
       ssize_t n = ::recv(fd_.number(), buffer, kReadSize, 0);
+      if (n == 0 && error == EPIPE) {
+        // Linux says EPIPE rather than ECONNRESET when FIN came before the reset: this is the end
+        // that some answers wait for.
+        read_ended_ = true;
+        events_.on_end();
+        break;
+      }
       if (n <= 0) break;
       bytes_read_ += static_cast<uint64_t>(n);
       events_.on_data({buffer, static_cast<std::size_t>(n)});
@@ -238,8 +252,8 @@ void Connection::fail(int error) {
     if (!open()) return;
   }
   Error why{connecting_ ? Code::kRefused : Code::kReset, Origin::kUpstream, connecting_,
-            error == ECONNREFUSED                   ? "connection refused"
-            : error == ETIMEDOUT                    ? "connection timed out"
+            error == ECONNREFUSED                   ? "Connection refused"
+            : error == ETIMEDOUT                    ? "Connection timed out"
             : error == EPIPE || error == ECONNRESET ? "connection reset by peer"
                                                     : "connection failed"};
   if (error == EMFILE || error == ENFILE) why.code = Code::kOverload;

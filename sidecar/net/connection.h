@@ -70,6 +70,8 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   // Nested: reading goes on when every pause was undone.
   void pause_reads();
   void resume_reads();
+  // Reads what has arrived without waiting for the loop; events come from inside this call.
+  void read_now();
   // While reads are paused, report the peer's FIN anyway.
   void watch_hangup(bool on) { watch_hangup_ = on; }
   // on_flushed when the output is empty (at the end of this iteration at the earliest).

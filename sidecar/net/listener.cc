@@ -25,6 +25,9 @@ Listener::Listener(io::EventLoop& loop, ListenerEvents& events, Fd fd, uint32_t 
 }
 
 void Listener::stop() {
+  // Connections that the system has made already are served: closing the socket would reset them.
+  while (poll_ && !paused_ && accept_some()) {
+  }
   poll_.reset();
   retry_.cancel();
   fd_.reset();
@@ -40,6 +43,10 @@ void Listener::accept_again() {
 }
 
 void Listener::on_ready(unsigned /*ready*/) {
+  accept_some();
+}
+
+bool Listener::accept_some() {
   for (uint32_t i = 0; i < max_accepts_ && fd_.open() && !paused_; ++i) {
     sockaddr_storage storage;
     socklen_t size = sizeof(storage);
@@ -57,8 +64,9 @@ void Listener::on_ready(unsigned /*ready*/) {
       retry_.arm(kRest);
       events_.on_accept_failed(error);
     }
-    return;
+    return false;
   }
+  return fd_.open() && !paused_;
 }
 
 }  // namespace pillion::net

@@ -28,7 +28,8 @@ class Listener final : public io::PollEvents {
   Listener(io::EventLoop& loop, ListenerEvents& events, Fd fd, uint32_t max_accepts = 0);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
-  // Closes the socket: the system refuses further connections.
+  // Accepts what waits in the backlog, then closes the socket: the system refuses further
+  // connections.
   void stop();
   // Stops and resumes accepting; connections wait in the backlog meanwhile.
   void pause(bool on);
@@ -38,6 +39,8 @@ class Listener final : public io::PollEvents {
  private:
   void on_ready(unsigned ready) override;
   void accept_again();
+  // True when there may be more.
+  bool accept_some();
 
   ListenerEvents& events_;
   Fd fd_;

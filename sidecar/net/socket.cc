@@ -4,6 +4,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -73,8 +74,12 @@ Result<Fd, Problem> listen_on(const Address& address, const ListenOptions& optio
     if (options.fast_open_queue != 0)
       set_option(n, IPPROTO_TCP, TCP_FASTOPEN, static_cast<int>(options.fast_open_queue));
   } else {
+    // A socket that an earlier process has left behind; anything else is not ours to remove.
     std::string path = address.to_string();
-    if (!path.empty() && path[0] != '@') ::unlink(path.c_str());
+    struct stat found;
+    if (!path.empty() && path[0] != '@' && ::lstat(path.c_str(), &found) == 0 &&
+        S_ISSOCK(found.st_mode))
+      ::unlink(path.c_str());
   }
   sockaddr_storage storage;
   socklen_t size = address.to_sockaddr(storage);
