@@ -139,6 +139,7 @@ DnsCluster::Change DnsCluster::take(Target& target, const std::vector<Address>& 
   const Endpoint& endpoint = *endpoints->all.front();
   CHECK(endpoint.moving != nullptr);
   endpoint.moving->store(target.addresses.front());
+  runtime_->update_stats().here().membership_change.add();
   return Change::kMoved;
 }
 

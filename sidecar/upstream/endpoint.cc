@@ -104,6 +104,7 @@ Membership membership_of(const EndpointSet& endpoints) {
   Membership counted;
   counted.total = static_cast<uint32_t>(endpoints.all.size());
   for (const auto& endpoint : endpoints.all) {
+    counted.max_weight = std::max(counted.max_weight, endpoint->weight);
     if (endpoint->health == config::Endpoint::Health::kHealthy) ++counted.healthy;
     if (endpoint->health == config::Endpoint::Health::kDegraded) ++counted.degraded;
   }

@@ -79,6 +79,7 @@ struct Membership {
   uint32_t healthy = 0;
   uint32_t degraded = 0;
   uint32_t total = 0;
+  uint32_t max_weight = 1;
 };
 Membership membership_of(const EndpointSet& endpoints);
 

@@ -17,7 +17,10 @@ SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
                       metrics::Retain::kYes),
       update_stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
       endpoints_(std::move(endpoints)) {
-  show(membership_of(*endpoints_));
+  // Envoy shows max_host_weight of clusters whose endpoints change only.
+  Membership first = membership_of(*endpoints_);
+  first.max_weight = 0;
+  show(first);
   registry_.add_source(*this);
 }
 
@@ -44,7 +47,7 @@ void SharedCluster::update(std::shared_ptr<const EndpointSet> endpoints) {
 
 void SharedCluster::retire() {
   std::lock_guard lock(mutex_);
-  if (!retired_.exchange(true)) show({});
+  if (!retired_.exchange(true)) show({.max_weight = 0});
 }
 
 // As differences, since the threads that call this may not be the same: a gauge is the sum over
@@ -54,6 +57,8 @@ void SharedCluster::show(const Membership& now) {
   stats.membership_total.add(int64_t{now.total} - shown_.total);
   stats.membership_healthy.add(int64_t{now.healthy} - shown_.healthy);
   stats.membership_degraded.add(int64_t{now.degraded} - shown_.degraded);
+  if (now.max_weight != shown_.max_weight)
+    stats.max_host_weight.add(int64_t{now.max_weight} - shown_.max_weight);
   shown_ = now;
 }
 

@@ -68,7 +68,7 @@ class SharedCluster final : private metrics::ScrapeSource {
   std::atomic<bool> retired_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const EndpointSet> endpoints_;
-  Membership shown_;  // what this cluster has added to the membership gauges
+  Membership shown_{.max_weight = 0};  // what this cluster has added to the membership gauges
 };
 
 }  // namespace pillion::upstream

@@ -260,6 +260,7 @@ TEST_F(DirectoryTest, ResolvesFromTheStartAndTellsOfTheChange) {
   EXPECT_THAT(addresses(*runtime), UnorderedElementsAre("10.0.0.1:80", "10.0.0.2:80"));
   EXPECT_EQ(stat(registry_, "cluster.a.membership_total"), 2);
   EXPECT_EQ(stat(registry_, "cluster.a.membership_change"), 1);
+  EXPECT_EQ(stat(registry_, "cluster.a.max_host_weight"), 1);
   EXPECT_EQ(runtime->endpoints()->all[0]->hostname, "a.test");
 }
 
@@ -405,6 +406,7 @@ TEST_F(DirectoryTest, MovesALogicalEndpointAndKeepsTheObject) {
   EXPECT_EQ(endpoint->connect_address().to_string(), "10.0.0.2:80");
   EXPECT_EQ(changes, 1);
   EXPECT_EQ(stat(registry_, "cluster.a.update_no_rebuild"), 0);
+  EXPECT_EQ(stat(registry_, "cluster.a.membership_change"), 2);
 }
 
 TEST_F(DirectoryTest, CountsAnEmptyAnswerForALogicalNameAsFailure) {

@@ -168,12 +168,13 @@ TEST(MembershipOf, CountsByHealth) {
   auto set = endpoint_set({{},
                            {.health = Health::kDegraded},
                            {.health = Health::kUnhealthy},
-                           {.health = Health::kDraining},
+                           {.weight = 9, .health = Health::kDraining},
                            {}});
   Membership counted = membership_of(*set);
   EXPECT_EQ(counted.total, 5u);
   EXPECT_EQ(counted.healthy, 2u);
   EXPECT_EQ(counted.degraded, 1u);
+  EXPECT_EQ(counted.max_weight, 9u);
 }
 
 TEST(Limit, RefusesAtTheMaximumAndOpens) {
