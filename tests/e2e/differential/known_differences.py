@@ -91,6 +91,8 @@ KNOWN = [
     Known("*", r"stat\.http\.\w+\.downstream_cx_(delayed_close_timeout|destroy_(local|remote))", HALF_CLOSE,
           {r"stat\.http\.\w+\.downstream_cx_delayed_close_timeout": "None"}),
     Known("*", r"stat\.cluster\.[\w-]+\.(membership_(healthy|total|change)|max_host_weight|update_\w+|default\.total_match_count)", UNUSED),
+    Known("prometheus/*", r"prometheus\.(type\.)?envoy_http_downstream_cx_(delayed_close_timeout|destroy_(local|remote))(\{.*)?", HALF_CLOSE),
+    Known("prometheus/*", r"prometheus\.(type\.)?envoy_cluster_(default_total_match_count|membership_\w+)(\{.*)?", UNUSED),
     refused("limits/default url of 70 KB", "A target that is too long is a 414, which says more than 431 (RFC 9110 section 15.5.15).", "414 URI Too Long"),
     refused("limits/small url too large", "A target that is too long is a 414, which says more than 431 (RFC 9110 section 15.5.15).", "414 URI Too Long"),
     Known("interim/103 then 200, proxied", r"client\.0\.interim\.0", "103 has a reason phrase, Early Hints (RFC 8297)."),
