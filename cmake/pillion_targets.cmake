@@ -40,6 +40,8 @@ function(pillion_test name)
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main pillion_warnings)
+  # Half the compile time of -O1 with sanitizers; what is tested keeps its own level.
+  target_compile_options(${name} PRIVATE -O0)
   if(ARG_SPLIT)
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60 LABELS ${name})
   else()
