@@ -110,17 +110,19 @@ bool append_path(std::string& out, const Piece& piece, const Context& context) {
   return append_field(out, path);
 }
 
+int hex_digit(char c) {
+  if (is_digit(c)) return c - '0';
+  c = lower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 // Appends with %XX decoded (RFC 3986 section 2.1); a percent sign that is followed by no two hex
 // digits stays.
 void append_percent_decoded(std::string& out, std::string_view text) {
-  auto hex = [](char c) {
-    if (is_digit(c)) return c - '0';
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
-      out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+        hex_digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
       i += 2;
     } else {
       out += text[i];
@@ -143,15 +145,39 @@ Result<Unit, Problem> parse_query_parameters(Piece& piece, std::string_view argu
   return Unit{};
 }
 
+// Envoy decodes only what prints as one visible ASCII character, which keeps a line in one piece,
+// and drops a percent sign that is followed by no two hex digits.
+void append_visibly_decoded(std::string& out, std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%' || i + 2 >= text.size()) {
+      out += text[i];
+      continue;
+    }
+    int high = hex_digit(text[i + 1]);
+    int low = hex_digit(text[i + 2]);
+    if (high < 0 || low < 0) continue;
+    int c = high * 16 + low;
+    if (c > 0x20 && c < 0x7f) {
+      out += static_cast<char>(c);
+    } else {
+      out += text.substr(i, 3);
+    }
+    i += 2;
+  }
+}
+
 bool append_query_parameters(std::string& out, const Piece& piece, const Context& context) {
   if (context.request == nullptr) return false;
-  std::string_view query = context.request->query();
+  std::string_view path = context.request->path;
+  std::size_t question = path.find('?');
+  if (question == std::string_view::npos) return false;
+  std::string_view query = path.substr(question + 1);
   if (piece.option == 1) {
-    append_percent_decoded(out, query);
+    append_visibly_decoded(out, query);
   } else {
     out += query;
   }
-  return !query.empty();
+  return true;
 }
 
 // %GRPC_STATUS(X)%.

@@ -123,10 +123,9 @@ Result<Unit, Problem> parse_hostname(Piece& piece, std::string_view) {
 Result<Unit, Problem> parse_environment(Piece& piece, std::string_view argument) {
   // Formats are parsed by the control thread, and nothing of ours calls setenv.
   const char* value = getenv(std::string(argument).c_str());  // NOLINT(concurrency-mt-unsafe)
-  if (value != nullptr) {
-    piece.text = value;
-    piece.option = 1;
-  }
+  // As in Envoy, a variable that is not set is a dash even where absent values are left out.
+  piece.text = value != nullptr ? value : "-";
+  piece.option = 1;
   return Unit{};
 }
 

@@ -135,6 +135,11 @@ std::size_t append_conversion(std::string& out, const Moment& moment, std::strin
       out += std::to_string(moment.seconds);
       return 2;
     }
+    // A width, which glibc's strftime knows.
+    if ((rest[1] >= 'a' && rest[1] <= 'z') || (rest[1] >= 'A' && rest[1] <= 'Z')) {
+      append_strftime(out, moment.calendar, c, rest[1]);
+      return 2;
+    }
   }
   if (c == 'E') {
     if (std::size_t used = append_extended(out, moment, rest.substr(1)); used != 0) return used + 1;

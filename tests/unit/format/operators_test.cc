@@ -44,7 +44,13 @@ TEST_F(FormatTest, QueryParametersAreDecoded) {
           "%QUERY_PARAM(q)%|%QUERY_PARAM(q):1%|%QUERY_PARAM(r)%|%QUERY_PARAM(s)%|%QUERY_PARAM(n)%"),
       "1 z|1||%4|-");
   EXPECT_EQ(text("%QUERY_PARAMS%|%QUERY_PARAMS(ORIG)%|%QUERY_PARAMS(DECODED)%"),
-            "q=1%20z&r&s=%4|q=1%20z&r&s=%4|q=1 z&r&s=%4");
+            "q=1%20z&r&s=%4|q=1%20z&r&s=%4|q=1%20z&r&s=%4");
+  request_.path = "/p?a=%41%26%0a%C3%A9%zz";
+  EXPECT_EQ(text("%QUERY_PARAMS(DECODED)%"), "a=A&%0a%C3%A9zz");
+  request_.path = "/p?";
+  EXPECT_EQ(text("%QUERY_PARAMS%|%QUERY_PARAMS(DECODED)%"), "|");
+  request_.path = "/p";
+  EXPECT_EQ(text("%QUERY_PARAMS%"), "-");
 }
 
 TEST_F(FormatTest, GrpcStatusIsForGrpcRequestsOnly) {
@@ -106,8 +112,8 @@ TEST_F(FormatTest, FlagsHaveShortAndLongNames) {
   EXPECT_EQ(json("%RESPONSE_FLAGS%"), "\"-\"");
   info_.set_flag(ResponseFlag::kUpstreamRetryLimitExceeded);
   info_.set_flag(ResponseFlag::kUpstreamConnectionFailure);
-  EXPECT_EQ(text("%RESPONSE_FLAGS%"), "UF,URX");
-  EXPECT_EQ(text("%RESPONSE_FLAGS_LONG%"), "UpstreamConnectionFailure,UpstreamRetryLimitExceeded");
+  EXPECT_EQ(text("%RESPONSE_FLAGS%"), "URX,UF");
+  EXPECT_EQ(text("%RESPONSE_FLAGS_LONG%"), "UpstreamRetryLimitExceeded,UpstreamConnectionFailure");
 }
 
 TEST(ResponseFlags, EveryFlagHasANameOfItsOwn) {
@@ -262,6 +268,8 @@ TEST_F(FormatTest, EnvironmentHostNameAndIdsComeFromTheProcess) {
   EXPECT_EQ(text("%ENVIRONMENT(PATH)%"), std::getenv("PATH"));
   EXPECT_EQ(text("%ENVIRONMENT(PATH):3%"), std::string(std::getenv("PATH")).substr(0, 3));
   EXPECT_EQ(text("%ENVIRONMENT(PILLION_NO_SUCH_VARIABLE)%"), "-");
+  EXPECT_EQ(text("%ENVIRONMENT(PILLION_NO_SUCH_VARIABLE)%", true), "-");
+  EXPECT_EQ(json("%ENVIRONMENT(PILLION_NO_SUCH_VARIABLE)%"), "\"-\"");
   EXPECT_FALSE(text("%HOSTNAME%").empty());
   std::string id = text("%UNIQUE_ID%");
   ASSERT_EQ(id.size(), 36u);
