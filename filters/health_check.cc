@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "filters/common.h"
+#include "sidecar/metrics/stats.h"
 #include "xds/any.h"
 #include "xds/check_fields.h"
 
@@ -19,6 +20,18 @@ namespace {
 namespace v3 = envoy::extensions::filters::http::health_check::v3;
 using filter::Flow;
 using filter::StreamContext;
+
+#define PILLION_HEALTH_CHECK_STATS(CELL, NAMED)                                   \
+  CELL(Counter, request_total, "Health checks answered by the filter.")           \
+  CELL(Counter, ok, "Health checks answered as healthy.")                         \
+  CELL(Counter, failed, "Health checks answered as unhealthy.")                   \
+  CELL(Counter, cached_response, "Health checks answered from the cache.")        \
+  CELL(Counter, failed_cluster_not_found, "Failed since a cluster is not known.") \
+  CELL(Counter, failed_cluster_empty, "Failed since a cluster has no hosts.")     \
+  CELL(Counter, failed_cluster_unhealthy,                                         \
+       "Failed since too few of a cluster's hosts are healthy.")                  \
+  CELL(Counter, degraded, "Health checks answered as degraded.")
+PILLION_STATS(HealthCheckStats, PILLION_HEALTH_CHECK_STATS)
 
 // The service's last answer, shared by all workers.
 class CachedAnswer {
@@ -55,25 +68,35 @@ struct Verdict {
   int status = 200;
   std::string_view details = "health_check_ok";
   bool degraded = false;
+  // What is counted besides ok and failed; may be null.
+  metrics::Counter HealthCheckStats::*reason = nullptr;
+
+  [[nodiscard]] bool ok() const { return status >= 200 && status < 300; }
 };
 
 Verdict judge_clusters(const HealthCheckSettings& settings, const StreamContext& context) {
   Verdict verdict;
   for (const auto& [cluster, percent] : settings.min_healthy_percent) {
     const auto health = context.cluster_health(cluster);
-    if (!health) return {503, "health_check_failed_no_cluster_found"};
+    if (!health)
+      return {503, "health_check_failed_no_cluster_found", false,
+              &HealthCheckStats::failed_cluster_not_found};
     verdict.details = "health_check_ok_cluster_healthy";
-    if (health->hosts == 0 && percent > 0) return {503, "health_check_failed_cluster_empty"};
+    if (health->hosts == 0 && percent > 0)
+      return {503, "health_check_failed_cluster_empty", false,
+              &HealthCheckStats::failed_cluster_empty};
     if (100 * health->usable < health->hosts * percent)
-      return {503, "health_check_failed_cluster_unhealthy"};
+      return {503, "health_check_failed_cluster_unhealthy", false,
+              &HealthCheckStats::failed_cluster_unhealthy};
   }
   return verdict;
 }
 
 class HealthCheckFilter final : public filter::Filter {
  public:
-  HealthCheckFilter(const HealthCheckSettings& settings, CachedAnswer& cache)
-      : settings_(settings), cache_(cache) {}
+  HealthCheckFilter(const HealthCheckSettings& settings, CachedAnswer& cache,
+                    const metrics::PerWorker<HealthCheckStats>& stats)
+      : settings_(settings), cache_(cache), stats_(stats) {}
 
   Flow on_request(StreamContext& context, http::RequestHead& head, bool end) override {
     if (!all_match(settings_.headers, head)) return Flow::kContinue;
@@ -115,28 +138,36 @@ class HealthCheckFilter final : public filter::Filter {
   }
 
   [[nodiscard]] Verdict judge(const StreamContext& context) const {
-    if (context.server_draining()) return {503, "health_check_failed"};
-    if (cached_) return {cached_->status, "health_check_cached", cached_->degraded};
+    if (context.server_draining()) return {503, "health_check_failed", false};
+    if (cached_)
+      return {cached_->status, "health_check_cached", cached_->degraded,
+              &HealthCheckStats::cached_response};
     return judge_clusters(settings_, context);
   }
 
   Flow answer(StreamContext& context) {
     const Verdict verdict = judge(context);
-    const bool ok = verdict.status >= 200 && verdict.status < 300;
-    context.reply({.status = verdict.status,
-                   .details = verdict.details,
-                   .flag = ok ? ResponseFlag::kCount : ResponseFlag::kFailedLocalHealthCheck,
-                   .edit =
-                       [](http::ResponseHead& head, const void* it) {
-                         if (static_cast<const Verdict*>(it)->degraded)
-                           head.headers.set("x-envoy-degraded", "");
-                       },
-                   .edit_context = &verdict});
+    HealthCheckStats& stats = stats_.here();
+    stats.request_total.add();
+    (verdict.ok() ? stats.ok : stats.failed).add();
+    if (verdict.degraded) stats.degraded.add();
+    if (verdict.reason != nullptr) (stats.*verdict.reason).add();
+    context.reply(
+        {.status = verdict.status,
+         .details = verdict.details,
+         .flag = verdict.ok() ? ResponseFlag::kCount : ResponseFlag::kFailedLocalHealthCheck,
+         .edit =
+             [](http::ResponseHead& head, const void* it) {
+               if (static_cast<const Verdict*>(it)->degraded)
+                 head.headers.set("x-envoy-degraded", "");
+             },
+         .edit_context = &verdict});
     return Flow::kReplied;
   }
 
   const HealthCheckSettings& settings_;
   CachedAnswer& cache_;
+  const metrics::PerWorker<HealthCheckStats>& stats_;
   std::optional<CachedAnswer::Answer> cached_;
   bool is_check_ = false;
   bool handling_ = false;
@@ -144,9 +175,11 @@ class HealthCheckFilter final : public filter::Filter {
 
 class HealthCheckFactory final : public filter::Factory {
  public:
-  explicit HealthCheckFactory(HealthCheckSettings settings) : settings_(std::move(settings)) {}
+  HealthCheckFactory(HealthCheckSettings settings, const filter::ParseContext& context)
+      : settings_(std::move(settings)),
+        stats_(context.metrics, http_scope(context, "health_check")) {}
   filter::Filter* create(Arena& arena) const override {
-    return arena.make<HealthCheckFilter>(settings_, cache_);
+    return arena.make<HealthCheckFilter>(settings_, cache_, stats_);
   }
   filter::Hooks hooks() const override {
     return {.request_body = true, .response = true, .request_trailers = true};
@@ -155,6 +188,7 @@ class HealthCheckFactory final : public filter::Factory {
  private:
   HealthCheckSettings settings_;
   mutable CachedAnswer cache_;
+  metrics::PerWorker<HealthCheckStats> stats_;
 };
 
 std::shared_ptr<const filter::Factory> parse(const google::protobuf::Message& message,
@@ -177,7 +211,7 @@ std::shared_ptr<const filter::Factory> parse(const google::protobuf::Message& me
     settings.min_healthy_percent[cluster] = static_cast<uint64_t>(percent.value());
   settings.headers = compile(xds::header_matchers(from.headers(), context.at.field("headers")));
   settings.service_cluster = context.service_cluster;
-  return std::make_shared<HealthCheckFactory>(std::move(settings));
+  return std::make_shared<HealthCheckFactory>(std::move(settings), context);
 }
 
 }  // namespace

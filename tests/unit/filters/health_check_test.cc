@@ -116,6 +116,12 @@ TEST_F(HealthCheck, JudgesClustersByTheirUsableHosts) {
     EXPECT_EQ(one.response_field(":status"), std::to_string(row.status));
     EXPECT_EQ(one.reply_details, row.details);
   }
+  EXPECT_EQ(load_.stat("http.test.health_check.request_total"), 4);
+  EXPECT_EQ(load_.stat("http.test.health_check.ok"), 1);
+  EXPECT_EQ(load_.stat("http.test.health_check.failed"), 3);
+  EXPECT_EQ(load_.stat("http.test.health_check.failed_cluster_not_found"), 1);
+  EXPECT_EQ(load_.stat("http.test.health_check.failed_cluster_empty"), 1);
+  EXPECT_EQ(load_.stat("http.test.health_check.failed_cluster_unhealthy"), 1);
 }
 
 TEST_F(HealthCheck, PassesChecksOnAndMarksTheirResponses) {
@@ -135,6 +141,8 @@ TEST_F(HealthCheck, AnswersFromTheCacheForItsTime) {
   EXPECT_THAT(soon.log, ElementsAre("reply 503", "< 503 end"));
   EXPECT_EQ(soon.reply_details, "health_check_cached");
   EXPECT_EQ(soon.response_field("x-envoy-degraded"), "");
+  EXPECT_EQ(load_.stat("http.test.health_check.cached_response"), 1);
+  EXPECT_EQ(load_.stat("http.test.health_check.degraded"), 1);
   FakeStream late;
   late.advance(std::chrono::seconds(5));
   stream(late).with_request(kCheck).run();
