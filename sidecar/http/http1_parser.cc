@@ -96,7 +96,9 @@ Result<std::size_t> Http1Parser::feed(std::string_view bytes) {
 
 void Http1Parser::explain(int code) {
   bool in_value = !name_.text.empty() && open_token_ != &name_;
-  if (code == HPE_INVALID_TRANSFER_ENCODING && !content_length_)
+  if (code == HPE_INVALID_VERSION && role_ == Role::kServer && !refused())
+    error_ = {426, "low_version"};
+  else if (code == HPE_INVALID_TRANSFER_ENCODING && !content_length_)
     error_ = {501, "http1.invalid_transfer_encoding"};
   else if (code == HPE_INVALID_TRANSFER_ENCODING ||
            (code == HPE_INVALID_CONTENT_LENGTH && chunked_ && !head_done_))

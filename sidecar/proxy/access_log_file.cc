@@ -154,11 +154,11 @@ void AccessLogSinks::reopen() {
 
 void AccessLogSinks::flush() {
   std::unique_lock lock(mutex_);
-  uint64_t begun = rounds_;
+  // The round at hand may have begun before the caller's lines; the one after it has not.
+  uint64_t needed = begun_ + 1;
   wanted_ = true;
   changed_.notify_all();
-  // The round at hand may have begun before the caller's lines; the one after it has not.
-  changed_.wait(lock, [&] { return rounds_ >= begun + 1 && !wanted_; });
+  changed_.wait(lock, [&] { return ended_ >= needed; });
 }
 
 void AccessLogSinks::run() {
@@ -173,6 +173,7 @@ void AccessLogSinks::run() {
       last = stop_;
       reopen = std::exchange(reopen_, false);
       wanted_ = false;
+      ++begun_;
     }
     for (const auto& file : all()) {
       file->write_out();
@@ -180,7 +181,7 @@ void AccessLogSinks::run() {
     }
     {
       std::lock_guard lock(mutex_);
-      ++rounds_;
+      ++ended_;
     }
     changed_.notify_all();
   }

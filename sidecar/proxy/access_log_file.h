@@ -83,7 +83,8 @@ class AccessLogSinks {
   bool wanted_ = false;
   bool reopen_ = false;
   bool stop_ = false;
-  uint64_t rounds_ = 0;
+  uint64_t begun_ = 0;  // rounds of writing
+  uint64_t ended_ = 0;
   std::thread writer_;
 };
 

@@ -90,13 +90,13 @@ void Attempt::on_response_body(std::string_view data) {
   stream_.on_attempt_body(data);
 }
 
-void Attempt::on_response_end(http::Headers* trailers) {
-  if (response_paused_) {
-    response_paused_ = false;
-    if (connection_ != nullptr) connection_->resume_response();
-  }
-  if (connection_ != nullptr) note_wire(*connection_);
+void Attempt::on_connection_leaving() {
+  if (std::exchange(response_paused_, false)) connection_->resume_response();
+  note_wire(*connection_);
   connection_ = nullptr;
+}
+
+void Attempt::on_response_end(http::Headers* trailers) {
   if (!leave()) return;
   stream_.on_attempt_end(trailers);
 }

@@ -55,6 +55,7 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   Arena& response_arena() override;
   void on_response_head(http::ResponseHead& head, bool end) override;
   void on_response_body(std::string_view data) override;
+  void on_connection_leaving() override;
   void on_response_end(http::Headers* trailers) override;
   void on_response_failed(const upstream::AttemptFailure& failure) override;
   void on_request_drained() override;

@@ -133,7 +133,7 @@ Arena& Downstream::on_message_begin(http::StreamId) {
 
 void Downstream::on_request(http::StreamId, http::RequestHead& head, bool end) {
   head_request_ = head.method == http::Method::kHead;
-  http10_ = head.version == http::Version::kHttp10;
+  http10_ = head.version == http::Version::kHttp10 && http_.config().accept_http_10;
   if (!parser_.keep_alive()) close_after_ = true;
   stream_->on_request(head, end);
 }
@@ -235,7 +235,11 @@ void Downstream::on_stream_done(bool intact, bool reset) {
   worker_.loop.delete_later(std::unique_ptr<io::Disposable>(stream));
   if (state_ != State::kOpen) return;
   if (reset) {
-    close(true);
+    // What was said so far still leaves, so that the client sees a response cut short.
+    if (connection_.unsent() > 0)
+      begin_close(false);
+    else
+      close(true);
     return;
   }
   if (!intact || close_after_) {

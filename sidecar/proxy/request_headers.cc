@@ -27,9 +27,10 @@ bool is_hop_by_hop(HeaderId id) {
 // Removes what Connection names, but for fields that routing and identity rest on: a client must
 // not be able to have those removed (RFC 9110 section 7.6.1).
 void remove_nominated(http::Headers& headers) {
-  const Header* connection = headers.find(HeaderId::kConnection);
-  if (connection == nullptr) return;
-  for (std::string_view token : split(connection->value(), ',')) {
+  // All lines of it: one alone would let the others' fields pass.
+  std::optional<std::string_view> connection = headers.joined("connection");
+  if (!connection) return;
+  for (std::string_view token : split(*connection, ',')) {
     token = trim(token);
     if (token.empty() || equals_ignore_case(token, "close") ||
         equals_ignore_case(token, "keep-alive") || equals_ignore_case(token, "upgrade") ||
@@ -41,6 +42,19 @@ void remove_nominated(http::Headers& headers) {
       continue;
     headers.remove(std::string_view(name));
   }
+}
+
+// A client that asks for the removal of fields on which routing and identity rest is refused.
+std::optional<Refusal> check_nominated(const http::Headers& headers) {
+  const Header* connection = headers.find(HeaderId::kConnection);
+  if (connection == nullptr) return std::nullopt;
+  for (std::string_view token : split(connection->value(), ',')) {
+    token = trim(token);
+    if (equals_ignore_case(token, "host")) return Refusal{400, "missing_host_header", {}};
+    if (starts_with_ignore_case(token, "x-forwarded-") || token.starts_with(':'))
+      return Refusal{400, "http1.connection_header_rejected", {}};
+  }
+  return std::nullopt;
 }
 
 void remove_hop_by_hop(http::Headers& headers, bool keep_te_trailers) {
@@ -128,7 +142,7 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
     if (config.xff_num_trusted_hops > 0) {
       if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops - 1)) facts.remote = *a;
     }
-    facts.internal = forwarded.empty() && is_internal(facts.remote, config);
+    facts.internal = !headers.has(HeaderId::kForwardedFor) && is_internal(facts.remote, config);
     if (!config.skip_xff_append) {
       std::string_view ip = facts.direct_remote.is_loopback()
                                 ? std::string_view(worker.process.local_address)
@@ -196,6 +210,7 @@ std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnecti
       return Refusal{400, "http1.unexpected_underscore", {}};
     }
   }
+  if (std::optional<Refusal> refusal = check_nominated(head.headers)) return refusal;
   if (head.method == http::Method::kConnect || head.path == "*") return std::nullopt;
   // A fragment never belongs in a request target (RFC 9112 section 3.2), and routes would be fooled
   // by it.
@@ -212,7 +227,7 @@ std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnecti
       http::normalize_path(head.path, options, head.headers.arena(), &unescaped);
   if (!path) return Refusal{400, "path_normalization_failed", {}};
   if (unescaped && config.escaped_slashes == Slashes::kUnescapeAndRedirect)
-    return Refusal{307, "path_normalization_redirect", *path};
+    return Refusal{307, "path_normalization_failed", *path};
   head.path = *path;
   return std::nullopt;
 }
@@ -227,7 +242,7 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
   // forward_client_cert_details: SANITIZE, the only mode without TLS.
   headers.remove(HeaderId::kForwardedClientCert);
   headers.remove(HeaderId::kEnvoyAltStatName);
-  if (config.use_remote_address && facts.remote.is_ip())
+  if (edge && facts.remote.is_ip())
     headers.set(HeaderId::kEnvoyExternalAddress, headers.arena().copy(facts.remote.ip_string()));
   if (facts.internal)
     headers.set(HeaderId::kEnvoyInternal, "true");

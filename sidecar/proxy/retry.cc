@@ -83,9 +83,6 @@ void RetryState::configure(const config::RetryPolicy* policy, http::RequestHead&
   if (policy != nullptr) {
     on_ = policy->on;
     remaining_ = policy->num_retries;
-    if (!policy->retriable_request_headers.empty() &&
-        !matches_any(policy->retriable_request_headers, head))
-      on_ = 0;
   }
   if (const http::Header* h = headers.find(HeaderId::kEnvoyRetryOn))
     on_ |= parse_retry_on(h->value());
@@ -97,6 +94,10 @@ void RetryState::configure(const config::RetryPolicy* policy, http::RequestHead&
   if (const http::Header* h = headers.find(HeaderId::kEnvoyRetriableHeaderNames))
     for (std::string_view item : split(h->value(), ','))
       if (!trim(item).empty()) header_names_.push_back(lower_copy(trim(item)));
+  // After the request's own wishes: a route that limits retries to some requests limits those too.
+  if (policy != nullptr && !policy->retriable_request_headers.empty() &&
+      !matches_any(policy->retriable_request_headers, head))
+    on_ = 0;
   if (on_ != 0) {
     if (policy == nullptr) remaining_ = 1;
     if (const http::Header* h = headers.find(HeaderId::kEnvoyMaxRetries))
@@ -147,6 +148,7 @@ bool RetryState::wants(AttemptEnd end, bool request_started) const {
 RetryDecision RetryState::decide(upstream::Cluster& cluster, config::Priority priority) {
   give_back();
   metrics::ClusterStats& stats = cluster.stats();
+  refused_ = true;
   if (remaining_ == 0) {
     stats.upstream_rq_retry_limit_exceeded.add();
     return RetryDecision::kLimitExceeded;
@@ -157,6 +159,7 @@ RetryDecision RetryState::decide(upstream::Cluster& cluster, config::Priority pr
     return RetryDecision::kOverflow;
   }
   taken_ = &limits;
+  refused_ = false;
   --remaining_;
   ++retries_;
   stats.upstream_rq_retry.add();
@@ -180,8 +183,9 @@ void RetryState::give_back() {
   if (taken_ != nullptr) std::exchange(taken_, nullptr)->retries.give();
 }
 
-void RetryState::on_final_response(int status, upstream::Cluster& cluster) {
-  if (retries_ > 0 && status < 500) cluster.stats().upstream_rq_retry_success.add();
+void RetryState::on_final_response(upstream::Cluster& cluster) {
+  give_back();
+  if (retries_ > 0 && !refused_) cluster.stats().upstream_rq_retry_success.add();
 }
 
 Duration RetryState::backoff(Random& random) const {

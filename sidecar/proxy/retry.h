@@ -39,8 +39,10 @@ class RetryState {
   [[nodiscard]] Duration backoff(Random& random) const;
   // Gives back what is still held; the stream is over.
   void give_back();
-  // A response has come that is not to be retried.
-  void on_final_response(int status, upstream::Cluster& cluster);
+  // A response has come that is passed on, which may take long: gives back what is held. After a
+  // retry that counts as success, whatever its status, unless it would have been retried once more
+  // (as in Envoy).
+  void on_final_response(upstream::Cluster& cluster);
 
  private:
   [[nodiscard]] bool wants(const http::ResponseHead& head) const;
@@ -51,6 +53,7 @@ class RetryState {
   uint32_t on_ = 0;
   uint32_t remaining_ = 0;
   uint32_t retries_ = 0;
+  bool refused_ = false;  // the last decision was wanted, but not granted
   upstream::Limits* taken_ = nullptr;
   std::vector<uint32_t> header_codes_;     // x-envoy-retriable-status-codes
   std::vector<std::string> header_names_;  // x-envoy-retriable-header-names

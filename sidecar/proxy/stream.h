@@ -223,6 +223,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   bool upstream_done_ = false;      // the upstream's response is complete
   bool local_reply_ = false;
   bool is_tunnel_ = false;
+  bool interim_counted_ = false;
   bool timeout_alt_response_ = false;  // x-envoy-upstream-rq-timeout-alt-response: 204 for 504
   bool internal_ = false;              // the request came from an internal address
   bool request_flow_paused_ = false;

@@ -73,7 +73,9 @@ bool Stream::admit_request() {
     if (refusal->location.empty()) {
       if (refusal->status == 400) http_.stats().downstream_rq_failed_path_normalization.add();
       owner_.close_after_response();
-      reply(refusal->status, {}, refusal->details);
+      bool protocol = refusal->details.starts_with("http1.");
+      reply(refusal->status, protocol ? "Bad Request" : "", refusal->details,
+            protocol ? std::optional(ResponseFlag::kDownstreamProtocolError) : std::nullopt);
     } else {
       http_.stats().downstream_rq_redirected_with_normalized_path.add();
       auto* response = arena_.make<http::ResponseHead>(arena_);
@@ -104,6 +106,7 @@ bool Stream::admit_request() {
     if (!request_complete_) {
       owner_.send_interim(100, nullptr);
       http_.stats().downstream_rq.add(100);
+      http_.listener_stats().downstream_rq.add(100);
     }
   }
   return true;
@@ -134,7 +137,6 @@ void Stream::choose_route() {
   }
   if (match_.route == nullptr) return;
   info_.route_name = match_.route->config().name;
-  info_.upstream_cluster = info_.upstream_cluster_raw = match_.cluster;
   info_.route_metadata = match_.route->config().metadata.get();
   const config::ForwardAction* action = match_.route->forward();
   if (action != nullptr && action->idle_timeout) {

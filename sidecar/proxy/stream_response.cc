@@ -83,7 +83,7 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
     }
   }
   note_retry_refused(decision);
-  retry_.on_final_response(head.status, *cluster_);
+  retry_.on_final_response(*cluster_);
   auto& counts = attempt_.endpoint().counts;
   (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
   charge_upstream(head.status, false);
@@ -122,10 +122,11 @@ void Stream::edit_upstream_response(http::ResponseHead& head) {
 }
 
 void Stream::on_interim(const http::ResponseHead& head) {
-  charge_upstream(head.status, false);
+  if (!std::exchange(interim_counted_, true)) charge_upstream(head.status, false);
   if (!http_.config().proxy_100_continue || head_sent_) return;
   owner_.send_interim(head.status, &head);
   http_.stats().downstream_rq.add(head.status);
+  http_.listener_stats().downstream_rq.add(head.status);
 }
 
 void Stream::on_attempt_body(std::string_view data) {
@@ -230,7 +231,9 @@ void Stream::reply_for(AttemptEnd end, const upstream::AttemptFailure& failure) 
   std::string_view again = retry_.retries() > 0 ? "retried and the latest " : "";
   std::string_view transport;
   if (end == AttemptEnd::kConnectFailed) {
-    transport = arena_.concat("delayed_connect_error:_", failure.error.what);
+    std::string words = std::string("delayed_connect_error:_") + failure.error.what;
+    std::replace(words.begin(), words.end(), ' ', '_');
+    transport = arena_.copy(words);
     info_.upstream_transport_failure = transport;
   }
   std::string_view body =
@@ -408,6 +411,7 @@ void Stream::fail_after_head(std::string_view details) {
     return;
   }
   info_.response_code_details = details;
+  http_.stats().downstream_rq_rx_reset.add();
   finish(true);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sidecar/base/text.h"
 #include "sidecar/upstream/cluster.h"
 #include "sidecar/upstream/pool.h"
 
@@ -145,12 +146,18 @@ void ClientConnection::on_data(std::string_view bytes) {
   }
   if (response_done_) {
     // Bytes after a response are no answer to anything; do not let them meet the next request.
-    if (*taken < bytes.size()) retired_ = true;
-    complete(trailers_);
+    if (*taken < bytes.size()) {
+      retired_ = true;
+      pool_.cluster().stats().upstream_cx_protocol_error.add();
+    }
+    complete(trailers_, true);
   }
 }
 
 void ClientConnection::on_response(http::StreamId, http::ResponseHead& head, bool end) {
+  std::string_view connection = head.headers.value(http::HeaderId::kConnection);
+  says_close_ = list_has_token(connection, "close") || (head.version == http::Version::kHttp10 &&
+                                                        !list_has_token(connection, "keep-alive"));
   if (events_ != nullptr) events_->on_response_head(head, end);
 }
 
@@ -164,7 +171,7 @@ void ClientConnection::on_message_end(http::StreamId, http::Headers* trailers) {
   trailers_ = trailers;
 }
 
-void ClientConnection::complete(http::Headers* trailers) {
+void ClientConnection::complete(http::Headers* trailers, bool by_us) {
   ResponseEvents* events = std::exchange(events_, nullptr);
   response_done_ = false;
   trailers_ = nullptr;
@@ -180,16 +187,15 @@ void ClientConnection::complete(http::Headers* trailers) {
     retired_ = true;
   }
   bool reusable = parser_.keep_alive() && request_done_ && !retired_ && !full;
-  // The stream first: what it does next (a further request on this worker) may not find this
-  // connection.
-  if (!reusable) {
-    close(true);
-    events->on_response_end(trailers);
-    return;
+  if (says_close_) pool_.cluster().stats().upstream_cx_close_notify.add();
+  events->on_connection_leaving();
+  if (reusable) {
+    parser_.resume();
+    pool_.on_released(*this);
+  } else {
+    close(by_us);
   }
-  parser_.resume();
   events->on_response_end(trailers);
-  if (!closed_) pool_.on_released(*this);
 }
 
 void ClientConnection::on_end() {
@@ -199,13 +205,14 @@ void ClientConnection::on_end() {
   }
   if (tunnel_) {
     ResponseEvents* events = std::exchange(events_, nullptr);
+    events->on_connection_leaving();
     close(false);
     events->on_response_end(nullptr);
     return;
   }
   if (parser_.in_message() && !parser_.in_head() && parser_.finish()) {
     retired_ = true;
-    complete(trailers_);
+    complete(trailers_, false);
     return;
   }
   if (parser_.in_message()) {

@@ -40,7 +40,9 @@ class ResponseEvents {
   // Interim responses too; 101 and a CONNECT's 2xx begin a tunnel.
   virtual void on_response_head(http::ResponseHead& head, bool end) = 0;
   virtual void on_response_body(std::string_view data) = 0;
-  // The response is complete. The connection has left the request already.
+  // The response is complete; the connection leaves the request with this call.
+  virtual void on_connection_leaving() = 0;
+  // Follows at once: the connection is free again, so that the next request can have it.
   virtual void on_response_end(http::Headers* trailers) = 0;
   // The connection failed or was closed first; it has left the request already.
   virtual void on_response_failed(const AttemptFailure& failure) = 0;
@@ -117,7 +119,7 @@ class ClientConnection final : public io::Disposable,
   [[nodiscard]] bool too_old() const;
   void fail(Error error, bool by_us);
   void count_bytes();
-  void complete(http::Headers* trailers);
+  void complete(http::Headers* trailers, bool by_us);
 
   Pool& pool_;
   net::Connection connection_;
@@ -133,6 +135,7 @@ class ClientConnection final : public io::Disposable,
   uint64_t counted_read_ = 0;
   uint64_t counted_written_ = 0;
   uint32_t requests_ = 0;
+  bool says_close_ = false;  // the response announced the end of the connection
   bool chunked_ = false;
   bool request_done_ = false;
   bool response_done_ = false;
