@@ -389,9 +389,12 @@ TEST(Http1Request, RefusesOtherProtocolsAndVersions) {
         "GET / HTTP/1", "GET / HTTP/1.", "GET / http/1.1", "GET / HTTPS/1.1", "GET / HTTP 1.1",
         "GET / RTSP/1.0", "DESCRIBE / RTSP/1.0", "OPTIONS / RTSP/1.0", "SOURCE / ICE/1.0",
         "GET / ICE/1.0"}) {
-    EXPECT_TRUE(bad(parse(line(start)))) << start;
+    // Versions that are no HTTP/1.x are answered as those that are too old.
+    Transcript t = parse(line(start));
+    EXPECT_TRUE(bad(t) || refused(t, 426, "low_version")) << start;
   }
-  EXPECT_TRUE(bad(parse("GET /\r\n\r\n")));
+  Transcript old = parse("GET /\r\n\r\n");
+  EXPECT_TRUE(bad(old) || refused(old, 426, "low_version"));
   EXPECT_TRUE(bad(parse("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")));
 }
 

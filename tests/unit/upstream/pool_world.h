@@ -86,6 +86,7 @@ class Request final : public PoolWaiter, public ResponseEvents {
     if (abandon_at == response.status) connection->abandon();
   }
   void on_response_body(std::string_view data) override { body += data; }
+  void on_connection_leaving() override { connection = nullptr; }
   void on_response_end(http::Headers* trailers) override {
     log += trailers != nullptr ? "end+trailers " : "end ";
     connection = nullptr;
