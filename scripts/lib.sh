@@ -19,14 +19,16 @@ as_root() {
 # The virtual environment's name carries the hash of what is installed in it.
 venv_folder() { echo "$cache/venv-$(sha256sum third_party/python_requirements.txt | cut -c1-16)"; }
 
-# Runs ninja so that a long build says how far it is without a line for every file.
+# Runs ninja; of its progress lines one in 15 seconds is shown, of everything else all.
 build() {
-  local folder=$1; shift
-  NINJA_STATUS='[%f/%t] ' ninja -C "$folder" "$@" 2>&1 | awk '
-    /^\[[0-9]+\/[0-9]+\] / { split($1, at, /[\[\/\]]/); last = $0; shown = 0
-      if (systime() - when < 15 && at[2] != at[3]) next
-      when = systime(); shown = 1 }
-    { print; fflush() }'
+  local folder=$1 shown=-15 line; shift
+  NINJA_STATUS='[%f/%t] ' ninja -C "$folder" "$@" 2>&1 | while IFS= read -r line; do
+    if [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\  ]]; then
+      if ((BASH_REMATCH[1] != BASH_REMATCH[2] && SECONDS - shown < 15)); then continue; fi
+      shown=$SECONDS
+    fi
+    printf '%s\n' "$line"
+  done
 }
 
 # configure_and_build <preset> <target>...: in build/<preset>.
