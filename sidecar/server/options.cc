@@ -57,7 +57,7 @@ struct Given {
   uint32_t flush_ms = 10000;
   bool version = false;
   bool hot_restart_version = false;
-  std::vector<std::string> ignored;
+  std::string ignored;
 };
 
 void declare_config(CLI::App& app, Options& options, Given& given) {
@@ -174,13 +174,15 @@ Result<Options, Problem> parse_options(const std::vector<std::string>& arguments
   Options options;
   Given given;
   CLI::App app("A service-mesh sidecar proxy that takes Envoy's configuration.", "pillion-proxy");
+  // The last of several wins, so that a wrapper's defaults can be overridden.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   declare_config(app, options, given);
   declare_process(app, options, given);
   for (const Ignored& flag : kIgnored) {
     if (flag.values == 0)
       app.add_flag(flag.name, kTakenAndIgnored)->take_last();
     else
-      app.add_option(flag.name, given.ignored, kTakenAndIgnored)->allow_extra_args(false);
+      app.add_option(flag.name, given.ignored, kTakenAndIgnored);
   }
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -191,7 +193,8 @@ Result<Options, Problem> parse_options(const std::vector<std::string>& arguments
     return problem(std::string(error.what()) + " (--help lists the flags)");
   }
   if (given.version)
-    options.print_and_exit = "\npillion-proxy  version: " + version_text() + "\n\n";
+    options.print_and_exit =
+        "\npillion-proxy " + std::string(kVersion) + "  version: " + version_text() + "\n\n";
   else if (given.hot_restart_version)
     options.print_and_exit = "disabled\n";
   if (!options.print_and_exit.empty()) return options;
