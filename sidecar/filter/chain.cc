@@ -39,25 +39,32 @@ class Chain::Entry final : public StreamContext {
   StreamInfo& info() override { return chain_.owner_->info(); }
   http::RequestHead& request() override { return chain_.owner_->request(); }
   http::ResponseHead* response() override { return chain_.owner_->response(); }
-  const RouteConfig* route_config() const override {
+  [[nodiscard]] const RouteConfig* route_config() const override {
     return chain_.owner_->overrides().config(name_);
   }
   std::size_t route_configs(const RouteConfig* (&out)[4]) const override {
     return chain_.owner_->overrides().configs(name_, out);
   }
-  bool has_route() const override { return chain_.owner_->has_route(); }
-  std::string_view route_cluster() const override { return chain_.owner_->route_cluster(); }
+  [[nodiscard]] bool has_route() const override { return chain_.owner_->has_route(); }
+  [[nodiscard]] std::string_view route_cluster() const override {
+    return chain_.owner_->route_cluster();
+  }
   void clear_route_cache() override { chain_.owner_->clear_route_cache(); }
-  Time now() const override { return chain_.owner_->now(); }
+  [[nodiscard]] Time now() const override { return chain_.owner_->now(); }
   uint64_t random() override { return chain_.owner_->random(); }
-  std::optional<ClusterHealth> cluster_health(std::string_view cluster) const override {
+  [[nodiscard]] std::optional<ClusterHealth> cluster_health(
+      std::string_view cluster) const override {
     return chain_.owner_->cluster_health(cluster);
   }
-  bool server_draining() const override { return chain_.owner_->server_draining(); }
+  [[nodiscard]] bool server_draining() const override { return chain_.owner_->server_draining(); }
   ConnectionSlots& connection_slots() override { return chain_.owner_->connection_slots(); }
   void set_buffer_limit(std::size_t bytes) override { chain_.ways_[kRequest].limit = bytes; }
-  std::size_t buffered_request_bytes() const override { return held[kRequest].bytes.size(); }
-  std::size_t held_response_bytes() const override { return held[kResponse].bytes.size(); }
+  [[nodiscard]] std::size_t buffered_request_bytes() const override {
+    return held[kRequest].bytes.size();
+  }
+  [[nodiscard]] std::size_t held_response_bytes() const override {
+    return held[kResponse].bytes.size();
+  }
 
   void reply(const LocalReply& reply) override {
     if (chain_.finished_ || chain_.reply_wanted_) return;
@@ -98,6 +105,32 @@ class Chain::Entry final : public StreamContext {
     Flow flow = hook(*filter, static_cast<StreamContext&>(*this));
     in_hook_ = false;
     return flow;
+  }
+  [[nodiscard]] bool has_head_hook(Direction d) const {
+    return d == kRequest ? hooks.request : hooks.response;
+  }
+  [[nodiscard]] bool has_body_hook(Direction d) const {
+    return d == kRequest ? hooks.request_body : hooks.response_body;
+  }
+  [[nodiscard]] bool has_trailers_hook(Direction d) const {
+    return d == kRequest ? hooks.request_trailers : hooks.response_trailers;
+  }
+  Flow on_head(Direction d, bool end) {
+    return in_hook([&](Filter& f, StreamContext& context) {
+      return d == kRequest ? f.on_request(context, request(), end)
+                           : f.on_response(context, *response(), end);
+    });
+  }
+  Flow on_body(Direction d, BodyPiece& piece) {
+    return in_hook([&](Filter& f, StreamContext& context) {
+      return d == kRequest ? f.on_request_body(context, piece) : f.on_response_body(context, piece);
+    });
+  }
+  Flow on_trailers(Direction d, http::Headers& trailers) {
+    return in_hook([&](Filter& f, StreamContext& context) {
+      return d == kRequest ? f.on_request_trailers(context, trailers)
+                           : f.on_response_trailers(context, trailers);
+    });
   }
 
  private:
@@ -212,11 +245,8 @@ bool Chain::pass_head(Direction d, int at, bool end) {
   const uint32_t epoch = ways_[d].epoch;
   for (; !past_end(at); at = after(d, at)) {
     Entry& entry = entries_[at];
-    if (!(d == kRequest ? entry.hooks.request : entry.hooks.response)) continue;
-    Flow flow = entry.in_hook([&](Filter& filter, StreamContext& context) {
-      return d == kRequest ? filter.on_request(context, owner_->request(), end)
-                           : filter.on_response(context, *owner_->response(), end);
-    });
+    if (!entry.has_head_hook(d)) continue;
+    const Flow flow = entry.on_head(d, end);
     if (!settle()) return false;
     if (entry.pauses(flow)) {
       pause(entry, d, flow);
@@ -237,25 +267,20 @@ bool Chain::pass_body(Direction d, int at, std::string_view data, bool end) {
   const uint32_t epoch = ways_[d].epoch;
   for (; !past_end(at); at = after(d, at)) {
     Entry& entry = entries_[at];
-    Held& held = entry.held[d];
-    if (!(d == kRequest ? entry.hooks.request_body : entry.hooks.response_body)) {
-      if (held.paused) return hold(entry, d, data, end);
+    if (!entry.has_body_hook(d)) {
+      if (entry.held[d].paused) return hold(entry, d, data, end);
       continue;
     }
     BodyPiece piece{data, end};
-    Flow flow = entry.in_hook([&](Filter& filter, StreamContext& context) {
-      return d == kRequest ? filter.on_request_body(context, piece)
-                           : filter.on_response_body(context, piece);
-    });
+    const Flow flow = entry.on_body(d, piece);
     if (!settle()) return false;
     data = piece.data;
     if (entry.pauses(flow)) {
       pause(entry, d, flow);
       return hold(entry, d, data, end);
     }
-    if (held.paused) {  // The filter has what it waited for: everything goes on, this piece last.
-      return hold(entry, d, data, end) && release(entry, d, kAll);
-    }
+    // The filter has what it waited for: everything goes on, this piece last.
+    if (entry.held[d].paused) return hold(entry, d, data, end) && release(entry, d, kAll);
   }
   if (d == kRequest) {
     owner_->on_request_body_done(data, end);
@@ -271,20 +296,16 @@ bool Chain::pass_trailers(Direction d, int at, http::Headers& trailers) {
     Entry& entry = entries_[at];
     Held& held = entry.held[d];
     Flow flow = held.paused ? Flow::kPause : Flow::kContinue;
-    if (d == kRequest ? entry.hooks.request_trailers : entry.hooks.response_trailers) {
-      flow = entry.in_hook([&](Filter& filter, StreamContext& context) {
-        return d == kRequest ? filter.on_request_trailers(context, trailers)
-                             : filter.on_response_trailers(context, trailers);
-      });
+    if (entry.has_trailers_hook(d)) {
+      flow = entry.on_trailers(d, trailers);
       if (!settle()) return false;
     }
-    bool waits = entry.pauses(flow);
-    if (waits || held.paused) held.trailers = &trailers;
-    if (waits) {
-      pause(entry, d, flow);
-      return true;
-    }
-    if (held.paused) return release(entry, d, kAll);
+    const bool waits = entry.pauses(flow);
+    if (!waits && !held.paused) continue;
+    held.trailers = &trailers;
+    if (!waits) return release(entry, d, kAll);
+    pause(entry, d, flow);
+    return true;
   }
   if (d == kRequest) {
     owner_->on_request_trailers_done(trailers);

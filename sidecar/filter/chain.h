@@ -78,8 +78,8 @@ class Chain {
  public:
   // Bytes of body that may wait in the chain, by direction.
   struct Limits {
-    std::size_t request = 1024 * 1024;
-    std::size_t response = 1024 * 1024;
+    std::size_t request = std::size_t{1} << 20;
+    std::size_t response = std::size_t{1} << 20;
   };
 
   Chain() = default;

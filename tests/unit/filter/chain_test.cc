@@ -384,6 +384,38 @@ TEST(Chain, ReleasesAHeldResponseInParts) {
   EXPECT_THAT(stream.log, ElementsAre("> head end", "< 200", "< ab", "< cdef end"));
 }
 
+TEST(Chain, ATrailersHookEndsItsFiltersPause) {
+  Script whole;
+  whole.request = request_answers(Flow::kBuffer);
+  whole.request_body = [](StreamContext&, BodyPiece&) { return Flow::kBuffer; };
+  whole.request_trailers = [](StreamContext&, http::Headers&) { return Flow::kContinue; };
+  FakeStream stream;
+  stream.with_filter(scripted(whole));
+  stream.construct();
+  stream.chain.request_head(false);
+  stream.chain.request_body("body", false);
+  EXPECT_THAT(stream.log, IsEmpty());
+  stream.chain.request_trailers(stream.trailers());
+  EXPECT_THAT(stream.log, ElementsAre("> head", "> body", "> trailers"));
+}
+
+TEST(Chain, ATrailersHookMayHoldTrailersBack) {
+  Script waiting;
+  waiting.response = response_answers(Flow::kContinue);
+  waiting.response_trailers = [](StreamContext&, http::Headers&) { return Flow::kPause; };
+  FakeStream stream;
+  stream.with_filter(scripted(waiting)).run();
+  stream.with_response(200);
+  stream.chain.response_head(false);
+  stream.chain.response_body("body", false);
+  stream.chain.response_trailers(stream.trailers());
+  EXPECT_EQ(stream.log.back(), "< body");
+  EXPECT_TRUE(stream.chain.response_paused());
+  waiting.context->resume();
+  EXPECT_EQ(stream.log.back(), "< trailers");
+  EXPECT_FALSE(stream.chain.response_paused());
+}
+
 TEST(Chain, WakesEachFilterAtItsOwnTime) {
   std::string woken;
   auto sleeps = [&woken](const char* name, milliseconds delay) {
