@@ -68,6 +68,11 @@ target_link_options(pillion_envoy_api INTERFACE
 target_link_libraries(pillion_envoy_api INTERFACE third_party::protobuf)
 # Fields that Envoy deprecates stay in use by the configs that we must read.
 target_compile_options(pillion_envoy_api INTERFACE -Wno-deprecated-declarations)
+# protobuf's map fields have two more members in code that is compiled for ThreadSanitizer; the
+# prebuilt libraries are not, and both must agree on the layout of every message.
+if(PILLION_SANITIZE MATCHES "thread")
+  target_compile_options(pillion_envoy_api INTERFACE -U__SANITIZE_THREAD__)
+endif()
 
 # llhttp is three C files: compiled with each preset's own flags, so that the sanitizers see it.
 pillion_pin(llhttp llhttp)
