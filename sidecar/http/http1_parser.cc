@@ -96,7 +96,9 @@ Result<std::size_t> Http1Parser::feed(std::string_view bytes) {
 
 void Http1Parser::explain(int code) {
   bool in_value = !name_.text.empty() && open_token_ != &name_;
-  if (code == HPE_INVALID_VERSION && role_ == Role::kServer && !refused())
+  const llhttp_t& p = parser_->state;
+  bool known_version = p.http_major == 1 && p.http_minor <= 1;  // then what follows it is wrong
+  if (code == HPE_INVALID_VERSION && role_ == Role::kServer && !known_version)
     error_ = {426, "low_version"};
   else if (code == HPE_INVALID_TRANSFER_ENCODING && !content_length_)
     error_ = {501, "http1.invalid_transfer_encoding"};

@@ -60,7 +60,7 @@ bool Stream::admit_request() {
       !config.default_host_for_http_10.empty())
     head.authority = config.default_host_for_http_10;
   if (!config.allow_absolute_url && !head.scheme.empty()) {
-    owner_.close_after_response();
+    http_.stats().downstream_rq_non_relative_path.add();
     reply(404, {}, "absolute_path_rejected");
     return false;
   }
@@ -71,7 +71,8 @@ bool Stream::admit_request() {
   }
   if (std::optional<Refusal> refusal = check_request(head, config, &http_.http1_stats())) {
     if (refusal->location.empty()) {
-      if (refusal->status == 400) http_.stats().downstream_rq_failed_path_normalization.add();
+      if (refusal->details == "path_normalization_failed")
+        http_.stats().downstream_rq_failed_path_normalization.add();
       owner_.close_after_response();
       bool protocol = refusal->details.starts_with("http1.");
       reply(refusal->status, protocol ? "Bad Request" : "", refusal->details,
