@@ -78,16 +78,19 @@ Verdict judge_clusters(const HealthCheckSettings& settings, const StreamContext&
   Verdict verdict;
   for (const auto& [cluster, percent] : settings.min_healthy_percent) {
     const auto health = context.cluster_health(cluster);
-    if (!health)
+    if (!health) {
       return {503, "health_check_failed_no_cluster_found", false,
               &HealthCheckStats::failed_cluster_not_found};
+    }
     verdict.details = "health_check_ok_cluster_healthy";
-    if (health->hosts == 0 && percent > 0)
+    if (health->hosts == 0 && percent > 0) {
       return {503, "health_check_failed_cluster_empty", false,
               &HealthCheckStats::failed_cluster_empty};
-    if (100 * health->usable < health->hosts * percent)
+    }
+    if (100 * health->usable < health->hosts * percent) {
       return {503, "health_check_failed_cluster_unhealthy", false,
               &HealthCheckStats::failed_cluster_unhealthy};
+    }
   }
   return verdict;
 }
@@ -139,9 +142,10 @@ class HealthCheckFilter final : public filter::Filter {
 
   [[nodiscard]] Verdict judge(const StreamContext& context) const {
     if (context.server_draining()) return {503, "health_check_failed", false};
-    if (cached_)
+    if (cached_) {
       return {cached_->status, "health_check_cached", cached_->degraded,
               &HealthCheckStats::cached_response};
+    }
     return judge_clusters(settings_, context);
   }
 
