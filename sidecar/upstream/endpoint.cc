@@ -67,6 +67,12 @@ class Builder {
     locality_ = std::make_shared<const config::Locality>(group.locality);
   }
 
+  void add_resolved(const config::Endpoint& source, std::span<const ResolvedName> resolved) {
+    const ResolvedName* name = find_name(source, resolved);
+    if (name == nullptr) return;
+    for (const Address& address : name->addresses) add(source, address, name->moving);
+  }
+
   void add(const config::Endpoint& source, const Address& address, bool moving = false) {
     auto endpoint = std::make_shared<Endpoint>();
     endpoint->address = address;
@@ -122,8 +128,8 @@ std::shared_ptr<const EndpointSet> build_endpoints(const config::Assignment& ass
     for (const config::Endpoint& endpoint : group.endpoints) {
       if (endpoint.dns_name.empty()) {
         builder.add(endpoint, endpoint.address);
-      } else if (const ResolvedName* name = find_name(endpoint, resolved)) {
-        for (const Address& address : name->addresses) builder.add(endpoint, address, name->moving);
+      } else {
+        builder.add_resolved(endpoint, resolved);
       }
     }
   }
