@@ -120,6 +120,13 @@ KNOWN = [
             {r"log\.0\.details": "http1.codec_error"})
       for name in ("bad-lines/NUL in name", "bad-lines/NUL in target", "bad-request-lines/target with DEL")],
     Known("timeouts/idle connection", r"client\.ended|stat\.http\.idle\.downstream_cx_destroy_(local|remote)", HALF_CLOSE),
+    # The random exchanges hit the same rules under names that say nothing.
+    Known("random/*", ".*", STRICT_LINES, {r"log\.0\.details": r"http1\.(codec_error|invalid_url|invalid_authority)", r"log\.0\.code": "400"}),
+    Known("random/*", r"origin\.a\.0\.header\.(content-length|transfer-encoding)", "A body that is known to be empty is announced as such; the message is the same."),
+    Known("random/*", r"client\.0\.interim\.0|stat\..*downstream_rq_(1xx|completed)",
+          "A request without a body is not told to continue (RFC 9110 section 10.1.1).", {r"client\.0\.interim\.0": "None"}),
+    Known("random/*", r"(origin\.a|client)\.\d+\.header\.(accept|authorization|content-type|etag|location|user-agent|vary|via|x-b|x-r)",
+          "Field lines that came apart go on apart; Envoy joins those that it knows (RFC 9110 section 5.3: it means the same)."),
     *[accepted_by_envoy_only(name) for name in (
         "no router", "both spellings of one field", "vhost with empty domain", "rewrite group that is not there", "retry on nothing known",
         "upgrade without type", "listener twice", "listener chain without filters", "listener prefix length 33", "mutation of pseudo header",

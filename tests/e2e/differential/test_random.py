@@ -56,7 +56,9 @@ def random_request(rng):
         target = "http://" + rng.choice(HOSTS) + target
     lines = ["%s %s HTTP/1.1" % (method, target), "host: " + rng.choice(HOSTS)]
     for _ in range(rng.randint(0, 6)):
-        lines.append("%s: %s" % (rng.choice(NAMES), rng.choice(VALUES)))
+        name = rng.choice(NAMES)
+        # What an odd scheme does has cases of its own; here it would hide everything else.
+        lines.append("%s: %s" % (name, rng.choice(("http", "https") if name == "x-forwarded-proto" else VALUES)))
     body = b""
     if method in ("POST", "PUT", "PATCH") or rng.random() < 0.1:
         data = bytes(rng.randrange(256) for _ in range(rng.choice([0, 1, 10, 300])))
@@ -70,7 +72,7 @@ def random_request(rng):
     if rng.random() < 0.12:
         # A mutation: one byte of the head becomes another.
         at = rng.randrange(raw.index(b"\r\n\r\n"))
-        raw = raw[:at] + bytes([rng.choice([0, 9, 10, 13, 32, 58, 127, 200, 40])]) + raw[at + 1:]
+        raw = raw[:at] + bytes([rng.choice([9, 10, 13, 32, 58, 200, 40])]) + raw[at + 1:]
     return method, raw
 
 
