@@ -108,18 +108,27 @@ KNOWN = [
     Known("log-more/*", r"log\.0\.LOCAL_REPLY_BODY", "The body that was sent is what someone who logs it wants to read; Envoy logs nothing."),
     Known("log-json/refused", r"log\.0\.UPSTREAM_REMOTE_(ADDRESS|ADDRESS_WITHOUT_PORT|PORT)",
           "The address that refused the connection is the first thing to know about the failure."),
-    Known("shapes/connection names *", ".*", "Connection cannot take away what routing rests on; the rest of the request is sound and goes on.",
-          {r"client\.0\.start_line": "HTTP/1.1 200 OK"}),
     Known("shapes/custom method with dash", ".*", "M-SEARCH is a method; what it means is for the origin to say.", {r"client\.0\.start_line": "HTTP/1.1 200 OK"}),
     Known("shapes/absolute form, query only", ".*", "A target without a path is one for / (RFC 9112 section 3.2.1).", {r"client\.0\.start_line": "HTTP/1.1 200 OK"}),
     Known("forwarded/* forwarded proto ", ".*", "An empty x-forwarded-proto says nothing, which is no reason for a 404.", {r"client\.0\.start_line": "HTTP/1.1 200 OK"}),
     *[Known(name, r"origin\.a\.0\.header\.(content-length|transfer-encoding)", "A body that is known to be empty is announced as such; the message is the same.")
       for name in ("request-bodies/chunked empty", "bad-lengths/transfer-encoding with trailing space")],
-    Known("interim/102 102 200", r"stat\.cluster\.a\.(external\.)?upstream_rq_(102|1xx|completed)", "Two interim responses are two."),
     *[Known(name, r"log\.0\.details", "The answer is the same 400; which rule is said to be broken depends on the order of the checks.",
             {r"log\.0\.details": "http1.codec_error"})
       for name in ("bad-lines/NUL in name", "bad-lines/NUL in target", "bad-request-lines/target with DEL")],
     Known("timeouts/idle connection", r"client\.ended|stat\.http\.idle\.downstream_cx_destroy_(local|remote)", HALF_CLOSE),
+    *[Known("paths/" + name, r"log\.0\.path", "The log shows the path as the client sent it, which is what was refused.")
+      for name in ("reject /a%2fb", "reject /a%2Fb%5cc", "unescape-redirect /a%2fb", "unescape-redirect /a%2Fb%5cc")],
+    *[Known(case, r"log\.0\.(method|path|protocol)|stat\.http\.\w+\.downstream_(cx_protocol_error|rq_response_before_rq_complete|rq_rx_reset)",
+            "The head was read whole before it was refused: the log says what was asked for, and no stream was cut.")
+      for case in ("limits/underscore rejected", "old-versions/http/1.0 refused", "shapes/connection names x-forwarded-proto")],
+    Known("response-bodies/status *", r"stat\.cluster\.a\.(external\.)?upstream_rq_unknown", "A status outside of 100 to 599 counts as completed only."),
+    Known("interim/expect 100, proxied, refused", r"client\.0\.header\.x-envoy-upstream-service-time|stat\.cluster\.a\.upstream_cx_destroy_(local_)?with_active_rq",
+          "The refusal came from upstream and took time; the connection is closed once nothing uses it."),
+    Known("shapes/absolute form not allowed", r"log\.0\.path", "The path is the target's path, whatever form the target has."),
+    Known("shapes/options star", r"log\.0\.(details|flags)|stat\.http\.main\.(downstream_rq_non_relative_path|no_route|rq_total)",
+          "OPTIONS * is a request like others (RFC 9110 section 9.3.7); a route may match it, and here none does."),
+    Known("bad-request-lines/version 01.1", ".*", "A version that is not 1.0 or 1.1 is answered 426.", {r"client\.0\.start_line": "HTTP/1.1 426 Upgrade Required"}),
     # The random exchanges hit the same rules under names that say nothing.
     Known("random/*", ".*", STRICT_LINES, {r"log\.0\.details": r"http1\.(codec_error|invalid_url|invalid_authority)", r"log\.0\.code": "400"}),
     Known("random/*", r"origin\.a\.0\.header\.(content-length|transfer-encoding)", "A body that is known to be empty is announced as such; the message is the same."),
