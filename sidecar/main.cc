@@ -8,6 +8,7 @@
 
 #include "filters/builtin.h"
 #include "sidecar/base/log.h"
+#include "sidecar/server/listen_sockets.h"
 #include "sidecar/server/options.h"
 #include "sidecar/server/server.h"
 #include "xds/bootstrap.h"
@@ -55,6 +56,9 @@ int run(const std::vector<std::string>& arguments) {
   }
   auto log_ready = set_up_log(*options);
   if (!log_ready) return complain(log_ready.error().message);
+  // Before anything that cannot do without a descriptor is made.
+  auto descriptors = server::provide_descriptors(0, options->concurrency);
+  if (!descriptors) return complain(descriptors.error().message);
   return server::Server(*std::move(options), {load, xds::dump_json}).run();
 }
 

@@ -84,6 +84,23 @@ void Registry::forget(const Scope& scope) {
   }
 }
 
+Tally Registry::total(const Group& group, const BlockOwner& first) {
+  Tally tally(first.cells());
+  if (group.past != nullptr) tally.add(*group.past, Tally::Gauges::kLeaveOut);
+  for (const BlockOwner* owner : group.owners) add_blocks(tally, *owner);
+  return tally;
+}
+
+void Registry::reset_counters() {
+  std::lock_guard lock(mutex_);
+  for (auto& [key, group] : groups_) {
+    if (group.owners.empty())
+      group.reset_at = std::make_unique<Tally>(*group.past);
+    else
+      group.reset_at = std::make_unique<Tally>(total(group, *group.owners.front()));
+  }
+}
+
 std::vector<Subject> Registry::snapshot() const {
   std::vector<Subject> subjects;
   std::lock_guard lock(mutex_);
@@ -92,9 +109,8 @@ std::vector<Subject> Registry::snapshot() const {
     if (group.owners.empty()) continue;
     const BlockOwner& first = *group.owners.front();
     Subject& subject = subjects.emplace_back(
-        Subject{.name = key.first, .scope = first.scope(), .tally = Tally(first.cells())});
-    if (group.past != nullptr) subject.tally.add(*group.past, Tally::Gauges::kLeaveOut);
-    for (const BlockOwner* owner : group.owners) add_blocks(subject.tally, *owner);
+        Subject{.name = key.first, .scope = first.scope(), .tally = total(group, first)});
+    if (group.reset_at != nullptr) subject.tally.subtract_counters(*group.reset_at);
   }
   Collector collector(subjects);
   for (ScrapeSource* source : sources_) source->collect(collector);

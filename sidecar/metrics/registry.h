@@ -70,6 +70,9 @@ class Registry {
 
   // Every used subject, sorted by name.
   [[nodiscard]] std::vector<Subject> snapshot() const;
+  // Counters start again from zero, for whoever reads them here; histograms, gauges and what
+  // sources compute stay.
+  void reset_counters();
   // Forgets what was retained for this scope: the subject was removed for good.
   void forget(const Scope& scope);
 
@@ -85,10 +88,13 @@ class Registry {
   struct Group {
     std::vector<const BlockOwner*> owners;  // the first one's scope is the group's
     std::unique_ptr<Tally> past;            // of owners that left
+    std::unique_ptr<Tally> reset_at;        // what was counted when counters were reset
     std::list<Key>::iterator retained;      // valid while there are no owners
   };
   using Groups = std::map<Key, Group>;
 
+  // All that was ever counted by the group.
+  [[nodiscard]] static Tally total(const Group& group, const BlockOwner& first);
   void join(const BlockOwner& owner);
   void leave(const BlockOwner& owner);
 

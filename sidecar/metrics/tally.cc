@@ -93,6 +93,17 @@ void Tally::add(const Tally& other, Gauges gauges) {
   }
 }
 
+void Tally::subtract_counters(const Tally& earlier) {
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    if (cells_[i].kind != Kind::kCounter) continue;
+    values_[i].number -= earlier.values_[i].number;
+    values_[i].used = values_[i].number != 0;
+  }
+  // Unsigned numbers wrap around, so that adding the negative takes off.
+  for (const StatusCount& entry : earlier.statuses_)
+    add_status(entry.cell, entry.status, -entry.count);
+}
+
 void Tally::add_status(uint16_t cell, int status, uint64_t count) {
   if (count == 0) return;
   auto at = std::ranges::lower_bound(statuses_, std::pair<int, int>{cell, status}, {},

@@ -45,6 +45,8 @@ class Tally {
   // Adds another tally of the same cells; gauges only if asked for: what has ended holds nothing.
   enum class Gauges : uint8_t { kInclude, kLeaveOut };
   void add(const Tally& other, Gauges gauges);
+  // Takes off the counters of an earlier reading of the same subject; gauges and histograms stay.
+  void subtract_counters(const Tally& earlier);
   [[nodiscard]] std::span<const CellInfo> cells() const { return cells_; }
 
   // Calls visit(const Reading&) for every series, in the order of the cells.

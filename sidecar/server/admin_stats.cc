@@ -38,6 +38,13 @@ void add_stats_commands(Admin& admin, AdminContext& context) {
   admin.add(page("/stats/prometheus", "print server stats in prometheus format",
                  Format::kPrometheus, context));
   admin.add(page("/metrics", "the same as /stats/prometheus", Format::kPrometheus, context));
+  admin.add({.path = "/reset_counters",
+             .help = "reset all counters to zero",
+             .mutates = true,
+             .run = [&context](const AdminRequest&) {
+               context.registry.reset_counters();
+               return text_response("OK\n");
+             }});
 }
 
 }  // namespace pillion::server

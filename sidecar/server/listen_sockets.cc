@@ -85,7 +85,7 @@ Result<Unit, Problem> provide_descriptors(std::size_t sockets, unsigned workers)
   std::size_t needed = kProcess + workers * kPerWorker + sockets;
   if (limit.rlim_cur < needed)
     return problem(fmt::format(
-        "{} workers and {} listening sockets need at least {} file descriptors, the limit is "
+        "{} worker(s) and {} listening socket(s) need at least {} file descriptors, the limit is "
         "{}; raise it (ulimit -n)",
         workers, sockets, needed, limit.rlim_cur));
   return Unit{};

@@ -89,6 +89,12 @@ Result<Unit, std::vector<std::string>> Server::load() {
   auto loaded = deps_.load(options_, registry_);
   if (!loaded) return Unexpected(std::move(loaded.error()));
   bootstrap_ = *std::move(loaded);
+  if (!bootstrap_.log_format.empty()) {
+    if (!options_.log_format.empty())
+      return Unexpected(std::vector<std::string>{
+          "both --log-format and application_log_config.log_format are given; remove one"});
+    log::set_format(bootstrap_.log_format);
+  }
   if (!options_.service_zone.empty()) bootstrap_.node.locality.zone = options_.service_zone;
   return Unit{};
 }

@@ -47,6 +47,8 @@ Worker::~Worker() {
     stop();
     join();
   }
+  // A worker that a test drives by hand has no thread that would have done so.
+  shut_down();
 }
 
 void Worker::start() {

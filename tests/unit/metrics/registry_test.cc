@@ -57,6 +57,32 @@ TEST(PerWorker, GivesEachThreadABlockOfItsOwn) {
   EXPECT_EQ(stats.block(2), nullptr);
 }
 
+TEST(Registry, ResetStartsCountersAgainAndLeavesGauges) {
+  Registry registry;
+  PerWorker<SampleStats> stats(registry, sample_scope("a"));
+  stats.here().hits_total.add(5);
+  stats.here().level.add(2);
+  on_worker(1, [&] { stats.here().hits_total.add(4); });
+  registry.reset_counters();
+  EXPECT_EQ(values_of(registry)["cluster.a.hits_total"], 0U);
+  on_worker(1, [&] { stats.here().hits_total.add(3); });
+  EXPECT_EQ(values_of(registry)["cluster.a.hits_total"], 3U);
+  EXPECT_EQ(values_of(registry)["cluster.a.level"], 2U);
+  registry.reset_counters();
+  EXPECT_EQ(values_of(registry)["cluster.a.hits_total"], 0U);
+}
+
+TEST(Registry, ResetHoldsForCountsThatOutliveTheirOwner) {
+  Registry registry;
+  auto stats = std::make_unique<PerWorker<SampleStats>>(registry, sample_scope("a"), Retain::kYes);
+  stats->here().hits_total.add(5);
+  stats.reset();
+  registry.reset_counters();
+  stats = std::make_unique<PerWorker<SampleStats>>(registry, sample_scope("a"), Retain::kYes);
+  stats->here().hits_total.add(2);
+  EXPECT_EQ(values_of(registry)["cluster.a.hits_total"], 2U);
+}
+
 TEST(Registry, ExpandsStatusesIntoCodesClassesAndTheSum) {
   Registry registry;
   PerWorker<SampleStats> stats(registry, sample_scope("a"));

@@ -124,7 +124,7 @@ TEST_F(AdminTest, UnknownPathIs404WithTheListOfCommands) {
 
 TEST_F(AdminTest, MutatingCommandsMustBePosted) {
   for (const char* path : {"/quitquitquit", "/healthcheck/fail", "/healthcheck/ok", "/logging",
-                           "/drain_listeners", "/reopen_logs"}) {
+                           "/drain_listeners", "/reopen_logs", "/reset_counters"}) {
     auto answer = get(path);
     EXPECT_EQ(answer.status, 405) << path;
     EXPECT_EQ(answer.body, "Method GET not allowed, POST required.") << path;
@@ -199,8 +199,9 @@ TEST_F(AdminTest, LoggingChangesAllOrOneOrSeveral) {
   EXPECT_EQ(log::component_level("http"), log::Level::kError);
   auto answer = post("/logging?paths=http:trace,main:warning");
   EXPECT_EQ(log::component_level("http"), log::Level::kTrace);
-  EXPECT_THAT(answer.body, AllOf(StartsWith("active loggers:\n  admin: debug\n"),
-                                 HasSubstr("\n  main: warning\n"), EndsWith("\n\n")));
+  EXPECT_THAT(answer.body,
+              AllOf(StartsWith("active loggers:\n  access_log: debug\n  admin: debug\n"),
+                    HasSubstr("\n  main: warning\n"), EndsWith("\n\n")));
 }
 
 TEST_F(AdminTest, BadLoggingRequestChangesNothing) {
@@ -284,6 +285,17 @@ TEST_F(AdminTest, StatsPagesComeFromTheRegistry) {
   for (const char* target : {"/stats/prometheus", "/metrics", "/stats?format=prometheus"})
     EXPECT_THAT(get(target).body, HasSubstr("envoy_server_live")) << target;
   EXPECT_EQ(get("/stats?format=bogus").status, 400);
+}
+
+TEST_F(AdminTest, ResetCountersStartsThemAgainFromZero) {
+  metrics::PerWorker<metrics::ServerStats> stats(registry_, metrics::server_scope());
+  stats.here().static_unknown_fields.add(7);
+  stats.here().concurrency.set(3);
+  EXPECT_EQ(post("/reset_counters").body, "OK\n");
+  stats.here().static_unknown_fields.add(2);
+  std::string body = get("/stats?filter=server").body;
+  EXPECT_THAT(body, HasSubstr("server.static_unknown_fields: 2\n"));
+  EXPECT_THAT(body, HasSubstr("server.concurrency: 3\n"));
 }
 
 TEST_F(AdminTest, ConfigDumpHasEnvoysShape) {

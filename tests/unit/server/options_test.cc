@@ -58,6 +58,12 @@ TEST(Options, ValueMayFollowASpaceOrAnEqualsSign) {
   }
 }
 
+TEST(Options, LastOfSeveralWins) {
+  auto options = parse_options({"-c", "a", "-l", "info", "--log-level", "error"});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->log_level, log::Level::kError);
+}
+
 TEST(Options, DefaultsAreThoseOfEnvoy) {
   auto options = parse_options({"-c", "a"});
   ASSERT_TRUE(options);
