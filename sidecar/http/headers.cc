@@ -214,9 +214,10 @@ void Headers::set_view(HeaderId id, std::string_view lower_name, std::string_vie
   items_[first].value_data = value.data();
   items_[first].value_size = static_cast<uint32_t>(value.size());
   std::size_t kept = first + 1;
-  for (std::size_t i = kept; i < size_; ++i)
+  for (std::size_t i = kept; i < size_; ++i) {
     if (items_[i].id != id || (id == HeaderId::kOther && items_[i].name() != lower_name))
       items_[kept++] = items_[i];
+  }
   size_ = static_cast<uint32_t>(kept);
 }
 

@@ -104,8 +104,8 @@ class Headers {
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
-  const Header* begin() const { return items_; }
-  const Header* end() const { return items_ + size_; }
+  [[nodiscard]] const Header* begin() const { return items_; }
+  [[nodiscard]] const Header* end() const { return items_ + size_; }
   // Names, values, and for each field ": " and CRLF: what the fields take on an HTTP/1 wire.
   [[nodiscard]] std::size_t byte_size() const;
 
@@ -157,13 +157,14 @@ class Headers {
   bool any_value(std::string_view lower_name, F&& visit) const {
     HeaderId id = header_id(lower_name);
     if (((present_ >> static_cast<unsigned>(id)) & 1) == 0) return false;
-    for (const Header& h : *this)
+    for (const Header& h : *this) {
       if (h.id == id && (id != HeaderId::kOther || h.name() == lower_name) && visit(h.value()))
         return true;
+    }
     return false;
   }
 
-  Arena& arena() const { return *arena_; }
+  [[nodiscard]] Arena& arena() const { return *arena_; }
 
  private:
   void grow();

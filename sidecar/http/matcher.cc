@@ -126,9 +126,10 @@ Result<QueryMatcher, Problem> QueryMatcher::compile(const config::QueryMatcher& 
   out.present_ = matcher.present;
   if (matcher.value) {
     auto compiled = StringMatcher::compile(*matcher.value);
-    if (!compiled)
+    if (!compiled) {
       return problem("query parameter '" + matcher.name +
                      "': " + std::move(compiled.error().message));
+    }
     out.value_.emplace(*std::move(compiled));
   }
   return out;

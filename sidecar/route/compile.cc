@@ -8,9 +8,10 @@ namespace {
 
 // HeaderEdits would take pseudo-headers, which filters may change; routes may not.
 Result<Unit, Problem> refuse_pseudo(const config::HeaderEdits& edits) {
-  for (const config::HeaderAppend& append : edits.append)
+  for (const config::HeaderAppend& append : edits.append) {
     if (append.name.starts_with(':') || append.name == "host")
       return problem("header '" + append.name + "': pseudo-headers and host may not be modified");
+  }
   return Unit{};
 }
 
@@ -48,11 +49,13 @@ Result<std::unique_ptr<re2::RE2>, Problem> compile_rewrite(const config::RegexRe
 
 bool needs_compiling(const config::Route& route) {
   if (route.path.kind == config::PathMatch::Kind::kRegex || route.conditions != nullptr ||
-      route.request_headers != nullptr || route.response_headers != nullptr)
+      route.request_headers != nullptr || route.response_headers != nullptr) {
     return true;
-  if (const auto* forward = std::get_if<config::ForwardAction>(&route.action))
+  }
+  if (const auto* forward = std::get_if<config::ForwardAction>(&route.action)) {
     return !forward->weighted.empty() || forward->regex_rewrite != nullptr ||
            forward->host_rewrite_regex != nullptr;
+  }
   const auto* redirect = std::get_if<config::RedirectAction>(&route.action);
   return redirect != nullptr && redirect->regex_rewrite != nullptr;
 }
@@ -74,37 +77,47 @@ Result<std::unique_ptr<re2::RE2>, Problem> compile_regex(const std::string& patt
   return regex;
 }
 
+Result<Unit, Problem> Route::Compiled::add_conditions(const config::RouteConditions& conditions) {
+  TRY(headers, compile_headers(conditions.headers));
+  for (const config::QueryMatcher& matcher : conditions.query) {
+    TRY(http::QueryMatcher compiled, http::QueryMatcher::compile(matcher));
+    query.push_back(std::move(compiled));
+  }
+  return Unit{};
+}
+
+Result<Unit, Problem> Route::Compiled::add_forward(const config::ForwardAction& action) {
+  TRY(path_rewrite, compile_rewrite(action.regex_rewrite.get(), "regex_rewrite"));
+  TRY(host_rewrite, compile_rewrite(action.host_rewrite_regex.get(), "host_rewrite_path_regex"));
+  for (const config::WeightedCluster& weighted : action.weighted) {
+    auto compiled = compile_edits(&weighted.request_headers, &weighted.response_headers);
+    if (!compiled) {
+      return problem("weighted cluster '" + weighted.name +
+                     "': " + std::move(compiled.error().message));
+    }
+    weighted_edits.push_back(*std::move(compiled));
+    total_weight += weighted.weight;
+  }
+  if (!action.weighted.empty() && total_weight == 0)
+    return problem("the weights of weighted_clusters add up to zero");
+  return Unit{};
+}
+
 Result<Unit, Problem> Route::compile() {
   if (!needs_compiling(*config_)) return Unit{};
   auto out = std::make_unique<Compiled>();
   if (config_->path.kind == config::PathMatch::Kind::kRegex) {
     TRY(out->path, compile_regex(config_->path.text));
   }
-  if (const config::RouteConditions* conditions = config_->conditions.get()) {
-    TRY(out->headers, compile_headers(conditions->headers));
-    for (const config::QueryMatcher& matcher : conditions->query) {
-      TRY(http::QueryMatcher compiled, http::QueryMatcher::compile(matcher));
-      out->query.push_back(std::move(compiled));
-    }
+  if (config_->conditions != nullptr) {
+    TRY([[maybe_unused]] Unit done, out->add_conditions(*config_->conditions));
   }
   TRY(out->edits, compile_edits(config_->request_headers.get(), config_->response_headers.get()));
-  if (const config::ForwardAction* action = forward()) {
-    TRY(out->path_rewrite, compile_rewrite(action->regex_rewrite.get(), "regex_rewrite"));
-    TRY(out->host_rewrite,
-        compile_rewrite(action->host_rewrite_regex.get(), "host_rewrite_path_regex"));
-    for (const config::WeightedCluster& weighted : action->weighted) {
-      auto edits = compile_edits(&weighted.request_headers, &weighted.response_headers);
-      if (!edits)
-        return problem("weighted cluster '" + weighted.name +
-                       "': " + std::move(edits.error().message));
-      out->weighted_edits.push_back(*std::move(edits));
-      out->total_weight += weighted.weight;
-    }
-    if (!action->weighted.empty() && out->total_weight == 0)
-      return problem("the weights of weighted_clusters add up to zero");
+  if (forward() != nullptr) {
+    TRY([[maybe_unused]] Unit done, out->add_forward(*forward()));
   }
-  if (const config::RedirectAction* action = redirect()) {
-    TRY(out->path_rewrite, compile_rewrite(action->regex_rewrite.get(), "regex_rewrite"));
+  if (redirect() != nullptr) {
+    TRY(out->path_rewrite, compile_rewrite(redirect()->regex_rewrite.get(), "regex_rewrite"));
   }
   compiled_ = std::move(out);
   return Unit{};
@@ -117,9 +130,10 @@ Result<Unit, Problem> VirtualHost::compile() {
     TRY(compiled_->edits, compile_edits(&config_->request_headers, &config_->response_headers));
     for (const config::VirtualCluster& cluster : config_->virtual_clusters) {
       auto headers = compile_headers(cluster.headers);
-      if (!headers)
+      if (!headers) {
         return problem("virtual cluster '" + cluster.name +
                        "': " + std::move(headers.error().message));
+      }
       compiled_->virtual_clusters.push_back(*std::move(headers));
     }
   }

@@ -26,6 +26,9 @@ Result<std::unique_ptr<EditPair>, Problem> compile_edits(const config::HeaderEdi
 Result<std::unique_ptr<re2::RE2>, Problem> compile_regex(const std::string& pattern);
 
 struct Route::Compiled {
+  Result<Unit, Problem> add_conditions(const config::RouteConditions& conditions);
+  Result<Unit, Problem> add_forward(const config::ForwardAction& action);
+
   std::unique_ptr<re2::RE2> path;
   std::vector<http::HeaderMatcher> headers;
   std::vector<http::QueryMatcher> query;

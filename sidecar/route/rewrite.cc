@@ -112,9 +112,10 @@ void Route::rewrite(http::RequestHead& head, const config::WeightedCluster* chos
   std::string_view path = rewritten_path(head, action->prefix_rewrite, action->regex_rewrite.get());
   // As in Envoy, a prefix rewrite to the same path still counts as one.
   if (path.data() == head.path.data()) return;
-  if (!suppress_envoy_headers)
+  if (!suppress_envoy_headers) {
     head.headers.set_view(HeaderId::kEnvoyOriginalPath,
                           http::header_name(HeaderId::kEnvoyOriginalPath), head.path);
+  }
   head.path = path;
 }
 

@@ -111,7 +111,7 @@ bool VirtualHost::demands_tls(const http::RequestHead& head) const {
 }
 
 const config::VirtualCluster* VirtualHost::virtual_cluster(const http::RequestHead& head) const {
-  static const config::VirtualCluster kOther{"other", {}};
+  static const config::VirtualCluster others{"other", {}};
   if (config_->virtual_clusters.empty()) return nullptr;
   for (std::size_t i = 0; i < config_->virtual_clusters.size(); ++i) {
     bool all = true;
@@ -119,7 +119,7 @@ const config::VirtualCluster* VirtualHost::virtual_cluster(const http::RequestHe
       all = all && matcher.matches(head);
     if (all) return &config_->virtual_clusters[i];
   }
-  return &kOther;
+  return &others;
 }
 
 }  // namespace pillion::route

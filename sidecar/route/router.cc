@@ -17,6 +17,8 @@ struct Router::Index {
   DomainTable suffixes{DomainTable::Anchor::kEnd};
   DomainTable prefixes{DomainTable::Anchor::kBeginning};
   uint32_t any = DomainTable::kNone;
+  // False if the domain is there already.
+  bool add(std::string_view domain, uint32_t host);
 };
 
 Router::Router(std::shared_ptr<const config::RouteTable> table)
@@ -36,13 +38,21 @@ Result<std::unique_ptr<Router>, Problem> Router::compile(
   for (const config::VirtualHost& host : config.virtual_hosts) {
     index.virtual_hosts.push_back(VirtualHost(host, config, index.edits.get()));
     auto compiled = index.virtual_hosts.back().compile();
-    if (!compiled)
+    if (!compiled) {
       return problem(where + "virtual host '" + host.name +
                      "': " + std::move(compiled.error().message));
+    }
   }
   auto indexed = router->index_domains();
   if (!indexed) return problem(where + std::move(indexed.error().message));
   return router;
+}
+
+bool Router::Index::add(std::string_view domain, uint32_t host) {
+  if (domain == "*") return std::exchange(any, host) == DomainTable::kNone;
+  if (domain.starts_with('*')) return suffixes.add(domain.substr(1), host);
+  if (domain.ends_with('*')) return prefixes.add(domain.substr(0, domain.size() - 1), host);
+  return exact.add(domain, host);
 }
 
 Result<Unit, Problem> Router::index_domains() {
@@ -51,20 +61,10 @@ Result<Unit, Problem> Router::index_domains() {
   for (uint32_t i = 0; i < table_->virtual_hosts.size(); ++i) {
     const config::VirtualHost& host = table_->virtual_hosts[i];
     for (std::string_view domain : host.domains) {
-      bool fresh = false;
-      if (domain == "*") {
-        fresh = index.any == DomainTable::kNone;
-        index.any = i;
-      } else if (domain.starts_with('*')) {
-        fresh = index.suffixes.add(domain.substr(1), i);
-      } else if (domain.ends_with('*')) {
-        fresh = index.prefixes.add(domain.substr(0, domain.size() - 1), i);
-      } else {
-        fresh = index.exact.add(domain, i);
-      }
-      if (!fresh)
+      if (!index.add(domain, i)) {
         return problem("virtual host '" + host.name + "': domain '" + std::string(domain) +
                        "' is there already; a domain belongs to one virtual host");
+      }
     }
   }
   return Unit{};
