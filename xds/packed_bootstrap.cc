@@ -6,6 +6,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/gzip_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/wire_format_lite.h>
 #include <malloc.h>
@@ -65,6 +66,8 @@ bool to_json(const Message& message, std::string& json) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   json.clear();
+  // It complains of types that it does not know on standard error; the caller deals with those.
+  google::protobuf::LogSilencer silence;
   return google::protobuf::util::MessageToJsonString(message, &json, options).ok();
 }
 
