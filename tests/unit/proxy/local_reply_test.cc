@@ -38,7 +38,8 @@ class LocalReplyTest : public testing::Test {
     if (!rewriter) return reply;
     info_.response_code = reply.status;
     head_.status = reply.status;
-    rewriter->rewrite(reply, head_, info_, {&info_, &request_, nullptr, nullptr, {}}, arena_);
+    rewriter_ = *std::move(rewriter);
+    rewriter_.rewrite(reply, head_, info_, {&info_, &request_, nullptr, nullptr, {}}, arena_);
     return reply;
   }
   BlockPool blocks_;
@@ -47,6 +48,7 @@ class LocalReplyTest : public testing::Test {
   http::ResponseHead head_{arena_};
   StreamInfo info_;
   config::LocalReplyConfig config_;
+  LocalReplyRewriter rewriter_;  // replies refer to its content types
 };
 
 TEST_F(LocalReplyTest, HasTypeAndLengthWithABody) {
@@ -73,8 +75,7 @@ TEST_F(LocalReplyTest, SendsNoBodyToHead) {
 }
 
 TEST_F(LocalReplyTest, AnswersGrpcInItsOwnForm) {
-  for (std::string_view type :
-       {"application/grpc", "application/grpc+proto", "application/grpc;charset=x"}) {
+  for (std::string_view type : {"application/grpc", "application/grpc+proto"}) {
     request_.headers.set("content-type", type);
     head_.headers.remove_if([](const http::Header&) { return true; });
     EXPECT_EQ(form({503, "100% gone\n"}), "") << type;
@@ -87,7 +88,8 @@ TEST_F(LocalReplyTest, AnswersGrpcInItsOwnForm) {
 }
 
 TEST_F(LocalReplyTest, TakesGrpcWebForHttp) {
-  for (std::string_view type : {"application/grpc-web", "application/grpcx", "text/plain"}) {
+  for (std::string_view type :
+       {"application/grpc-web", "application/grpcx", "application/grpc;charset=x", "text/plain"}) {
     request_.headers.set("content-type", type);
     EXPECT_EQ(form({503, "text"}), "text") << type;
   }

@@ -263,7 +263,7 @@ TEST_F(HeadTest, NormalizesPathsAsConfigured) {
   config_.escaped_slashes = Hcm::EscapedSlashes::kReject;
   EXPECT_EQ(checked("/a%2fb"), "400 path_normalization_failed");
   config_.escaped_slashes = Hcm::EscapedSlashes::kUnescapeAndRedirect;
-  EXPECT_EQ(checked("/a%2fb?c"), "307 path_normalization_redirect /a/b?c");
+  EXPECT_EQ(checked("/a%2fb?c"), "307 path_normalization_failed /a/b?c");
   config_.escaped_slashes = Hcm::EscapedSlashes::kUnescapeAndForward;
   EXPECT_EQ(checked("/a%2fb?c"), "/a/b?c");
 }
