@@ -74,7 +74,7 @@ void LocalReplyRewriter::rewrite(Reply& reply, http::ResponseHead& head, StreamI
     if (!mapper.condition.matches(facts, 0)) continue;
     if (mapper.config->status)
       head.status = reply.status = info.response_code = *mapper.config->status;
-    if (mapper.config->body) reply.body = *mapper.config->body;
+    if (mapper.config->body) reply.body = arena.copy(*mapper.config->body);
     mapper.headers.apply(head, facts);
     if (mapper.body_format) body_format = mapper.body_format.get();
     break;
@@ -87,7 +87,7 @@ void LocalReplyRewriter::rewrite(Reply& reply, http::ResponseHead& head, StreamI
   else
     body_format->text->append_to(text, facts);
   reply.body = arena.copy(text);
-  reply.content_type = body_format->content_type;
+  reply.content_type = arena.copy(body_format->content_type);
 }
 
 int grpc_status_of(int http_status) {
