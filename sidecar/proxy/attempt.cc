@@ -9,7 +9,7 @@ namespace pillion::proxy {
 void Attempt::start(upstream::Cluster& cluster, upstream::Pool& pool) {
   cluster_ = &cluster;
   pool_ = &pool;
-  endpoint_ = pool.endpoint().get();
+  endpoint_ = pool.endpoint();
   connection_ = nullptr;
   response_started_ = response_paused_ = false;
   started_ = cluster.loop().now();

@@ -3,6 +3,7 @@
 // response. A member of its Stream, started anew for each try; worker thread.
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "sidecar/upstream/cluster.h"
@@ -66,7 +67,8 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   Stream& stream_;
   upstream::Cluster* cluster_ = nullptr;
   upstream::Pool* pool_ = nullptr;
-  const upstream::Endpoint* endpoint_ = nullptr;
+  // Kept for the stream's log and for retries, when the pool may be gone.
+  std::shared_ptr<const upstream::Endpoint> endpoint_;
   upstream::ClientConnection* connection_ = nullptr;
   Time started_{};
   bool active_ = false;

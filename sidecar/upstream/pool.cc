@@ -27,7 +27,16 @@ void Pool::give(ClientConnection& connection) {
   in_use_.push_back(connection);
 }
 
+void Pool::follow_endpoint() {
+  Address now = endpoint_->connect_address();
+  if (now == connected_to_) return;
+  connected_to_ = now;
+  idle_.for_each([](ClientConnection& c) { c.close(true); });
+  in_use_.for_each([](ClientConnection& c) { c.retire(); });
+}
+
 void Pool::acquire(PoolWaiter& waiter) {
+  if (endpoint_->moving != nullptr) follow_endpoint();
   if (!idle_.empty()) {
     ClientConnection& connection = idle_.front();
     give(connection);

@@ -52,6 +52,8 @@ class Pool {
  private:
   friend class ClientConnection;
   void connect();
+  // A LOGICAL_DNS endpoint that has moved is reached at its new address by all new requests.
+  void follow_endpoint();
   void serve();
   // From connections.
   void on_ready(ClientConnection& connection);
@@ -64,6 +66,7 @@ class Pool {
   Cluster& cluster_;
   std::shared_ptr<const Endpoint> endpoint_;
   config::Priority priority_;
+  Address connected_to_;
   bool draining_ = false;
   uint32_t connections_ = 0;
   uint32_t connecting_ = 0;
