@@ -7,13 +7,13 @@ namespace pillion::config {
 namespace {
 
 TEST(ConfigSize, ARouteStaysSmall) {
-  EXPECT_LE(sizeof(Route), 704u);
+  EXPECT_LE(sizeof(Route), 560u);
 }
 TEST(ConfigSize, AVirtualHostStaysSmall) {
-  EXPECT_LE(sizeof(VirtualHost), 288u);
+  EXPECT_LE(sizeof(VirtualHost), 256u);
 }
 TEST(ConfigSize, AClusterStaysSmall) {
-  EXPECT_LE(sizeof(Cluster), 400u);
+  EXPECT_LE(sizeof(Cluster), 320u);
 }
 TEST(ConfigSize, AnEndpointStaysSmall) {
   EXPECT_LE(sizeof(Endpoint), 160u);
