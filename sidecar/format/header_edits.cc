@@ -87,9 +87,7 @@ Result<HeaderEdits, Problem> HeaderEdits::compile(const config::HeaderEdits& edi
   return out;
 }
 
-template <class Head>
-void HeaderEdits::apply_to(Head& head, const Context& context) const {
-  http::Headers& headers = head.headers;
+void HeaderEdits::remove_from(http::Headers& headers) const {
   for (const Removal& removal : removals_) {
     if (removal.id != http::HeaderId::kOther) {
       headers.remove(removal.id);
@@ -97,15 +95,18 @@ void HeaderEdits::apply_to(Head& head, const Context& context) const {
       headers.remove(removal.name);
     }
   }
-  if (appends_.empty()) return;
-  Arena& arena = headers.arena();
+}
+
+template <class Head>
+std::span<HeaderEdits::Ready> HeaderEdits::evaluate(const Head& head,
+                                                    const Context& context) const {
+  Arena& arena = head.headers.arena();
   auto* ready = arena.array<Ready>(appends_.size());
   std::size_t count = 0;
   thread_local std::string scratch;
   for (const Append& append : appends_) {
     bool exists = head.first(append.name).has_value();
-    if (append.action == Action::kAddIfAbsent && exists) continue;
-    if (append.action == Action::kOverwriteIfExists && !exists) continue;
+    if (append.action == (exists ? Action::kAddIfAbsent : Action::kOverwriteIfExists)) continue;
     std::string_view value = append.value.literal();
     if (!append.value.is_literal()) {
       scratch.clear();
@@ -117,21 +118,29 @@ void HeaderEdits::apply_to(Head& head, const Context& context) const {
                       append.action == Action::kOverwriteIfExistsOrAdd;
     ready[count++] = Ready{&append, value, overwrites};
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    const Append& append = *ready[i].append;
-    if (!ready[i].overwrites) continue;
-    if (append.pseudo) {
-      set_pseudo(head, append.name, ready[i].value);
+  return {ready, count};
+}
+
+template <class Head>
+void HeaderEdits::apply_to(Head& head, const Context& context) const {
+  http::Headers& headers = head.headers;
+  remove_from(headers);
+  if (appends_.empty()) return;
+  auto ready = evaluate(head, context);
+  for (const Ready& item : ready) {
+    if (!item.overwrites) continue;
+    if (item.append->pseudo) {
+      set_pseudo(head, item.append->name, item.value);
     } else {
-      headers.set_view(append.id, append.name, ready[i].value);
+      headers.set_view(item.append->id, item.append->name, item.value);
     }
   }
   bool repeated = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Append& append = *ready[i].append;
-    if (ready[i].overwrites) continue;
-    repeated |= append.id != http::HeaderId::kOther && headers.has(append.id);
-    headers.add_view(append.id, append.name, ready[i].value);
+  for (const Ready& item : ready) {
+    if (item.overwrites) continue;
+    http::HeaderId id = item.append->id;
+    repeated = repeated || (id != http::HeaderId::kOther && headers.has(id));
+    headers.add_view(id, item.append->name, item.value);
   }
   if (repeated) headers.join_repeated(is_request(head));
 }

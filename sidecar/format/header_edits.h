@@ -4,6 +4,7 @@
 // message: the edits must outlive its stream, as everything in a snapshot does.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,10 @@ class HeaderEdits {
   struct Append;
   struct Removal;
   struct Ready;
+  void remove_from(http::Headers& headers) const;
+  // The additions that are to be made, with their values, in the head's arena.
+  template <class Head>
+  [[nodiscard]] std::span<Ready> evaluate(const Head& head, const Context& context) const;
   template <class Head>
   void apply_to(Head& head, const Context& context) const;
   std::vector<Append> appends_;

@@ -1,10 +1,12 @@
 #include "sidecar/format/json_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 namespace pillion::format {
 
@@ -21,25 +23,36 @@ bool is_plain(unsigned char c) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-// The length of the well-formed UTF-8 sequence at the start of `text` (Unicode table 3-7), 0 if
-// there is none.
+// First bytes of UTF-8 sequences, with the bounds of the byte that follows (Unicode table 3-7);
+// those after it are 80..bf.
+struct Utf8Lead {
+  unsigned char first;
+  unsigned char last;
+  unsigned char length;
+  unsigned char low;
+  unsigned char high;
+};
+constexpr Utf8Lead kLeads[] = {
+    {0x00, 0x7f, 1, 0x80, 0xbf}, {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+    {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
+    {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+};
+
+bool between(char c, unsigned char low, unsigned char high) {
+  auto byte = static_cast<unsigned char>(c);
+  return byte >= low && byte <= high;
+}
+
+// The length of the well-formed sequence at the start of `text`; 0 if there is none.
 std::size_t utf8_length(std::string_view text) {
-  auto at = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char first = at(0);
-  std::size_t length = first < 0x80   ? 1
-                       : first < 0xc2 ? 0
-                       : first < 0xe0 ? 2
-                       : first < 0xf0 ? 3
-                                      : 4;
-  if (length == 0 || first > 0xf4 || text.size() < length) return 0;
-  unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  for (std::size_t i = 1; i < length; ++i) {
-    if (at(i) < low || at(i) > high) return 0;
-    low = 0x80;
-    high = 0xbf;
-  }
-  return length;
+  const auto* lead = std::find_if(std::begin(kLeads), std::end(kLeads), [text](const Utf8Lead& l) {
+    return between(text[0], l.first, l.last);
+  });
+  if (lead == std::end(kLeads) || text.size() < lead->length) return 0;
+  if (lead->length > 1 && !between(text[1], lead->low, lead->high)) return 0;
+  for (std::size_t i = 2; i < lead->length; ++i)
+    if (!between(text[i], 0x80, 0xbf)) return 0;
+  return lead->length;
 }
 
 bool is_utf8(std::string_view text) {

@@ -10,23 +10,28 @@ namespace pillion::format {
 
 namespace {
 
+std::array<std::span<const Operator>, 5> all_operators() {
+  return {header_operators(), stream_operators(), time_operators(), address_operators(),
+          metadata_operators()};
+}
+
 const Operator* find_operator(std::string_view name) {
-  for (auto operators : {header_operators(), stream_operators(), time_operators(),
-                         address_operators(), metadata_operators()})
+  for (std::span<const Operator> operators : all_operators()) {
     for (const Operator& op : operators)
       if (op.name == name) return &op;
+  }
   return nullptr;
 }
 
 Unexpected<Problem> unknown_operator(std::string_view name) {
   std::string message =
       "%" + std::string(name) + "% is not an operator that this proxy knows; it has";
-  for (auto operators : {header_operators(), stream_operators(), time_operators(),
-                         address_operators(), metadata_operators()})
+  for (std::span<const Operator> operators : all_operators()) {
     for (const Operator& op : operators) {
       message += ' ';
       message += op.name;
     }
+  }
   return problem(std::move(message));
 }
 
@@ -43,8 +48,15 @@ struct Command {
   std::size_t size = 0;  // with both '%'
 };
 
-// `text` begins with '%'. An argument ends at the first ')' that '%' or ':' follows, so it may hold
-// both.
+// The position of the ')' that ends the argument that begins at `at`: the first that '%' or ':'
+// follows, so that an argument may hold both. npos if there is none.
+std::size_t argument_end(std::string_view text, std::size_t at) {
+  for (; at + 1 < text.size(); ++at)
+    if (text[at] == ')' && (text[at + 1] == '%' || text[at + 1] == ':')) return at;
+  return std::string_view::npos;
+}
+
+// `text` begins with '%'.
 std::optional<Command> scan_command(std::string_view text) {
   Command command;
   std::size_t at = 1;
@@ -52,11 +64,8 @@ std::optional<Command> scan_command(std::string_view text) {
   command.name = text.substr(1, at - 1);
   if (command.name.empty() || at == text.size()) return std::nullopt;
   if (text[at] == '(') {
-    std::size_t close = at + 1;
-    while (close + 1 < text.size() &&
-           !(text[close] == ')' && (text[close + 1] == '%' || text[close + 1] == ':')))
-      ++close;
-    if (close + 1 >= text.size()) return std::nullopt;
+    std::size_t close = argument_end(text, at + 1);
+    if (close == std::string_view::npos) return std::nullopt;
     command.argument = text.substr(at + 1, close - at - 1);
     command.has_argument = true;
     at = close + 1;
@@ -123,9 +132,10 @@ Result<std::vector<Piece>, Problem> parse_pieces(std::string_view text) {
       continue;
     }
     auto command = scan_command(rest);
-    if (!command)
+    if (!command) {
       return problem("format '" + std::string(text) + "': no valid operator at position " +
                      std::to_string(percent) + " (a percent sign itself is written %%)");
+    }
     auto piece = make_operator(command->name, command->has_argument ? &command->argument : nullptr,
                                command->length);
     if (!piece)

@@ -95,7 +95,7 @@ std::size_t append_extended(std::string& out, const Moment& moment, std::string_
     return 1;
   }
   if (rest.starts_with("4Y")) {
-    append_padded(out, static_cast<uint64_t>(moment.calendar.tm_year + 1900), 4);
+    append_padded(out, static_cast<uint64_t>(moment.calendar.tm_year) + 1900, 4);
     return 2;
   }
   if (rest.size() < 2 || (rest[1] != 'S' && rest[1] != 'f')) return 0;
@@ -111,49 +111,54 @@ std::size_t append_extended(std::string& out, const Moment& moment, std::string_
   return 2;
 }
 
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// "3f", "3s" and, as glibc's strftime has them, widths such as "3S".
+void append_with_digit(std::string& out, const Moment& moment, char digit, char conversion) {
+  if (conversion == 'f') {
+    append_fraction(out, moment.nanos, static_cast<unsigned>(digit - '0'));
+  } else if (conversion == 's') {
+    out += std::to_string(moment.seconds);
+  } else {
+    append_strftime(out, moment.calendar, digit, conversion);
+  }
+}
+
+void append_plain(std::string& out, const Moment& moment, char conversion) {
+  if (conversion == 'f') {
+    append_fraction(out, moment.nanos, 9);
+  } else if (conversion == 's') {
+    out += std::to_string(moment.seconds);
+  } else if (conversion == 'Z' && moment.calendar.tm_gmtoff == 0) {
+    out += "UTC";  // gmtime_r calls it GMT
+  } else {
+    append_strftime(out, moment.calendar, '\0', conversion);
+  }
+}
+
 // What follows '%'; returns how many characters were used.
 std::size_t append_conversion(std::string& out, const Moment& moment, std::string_view rest) {
   char c = rest[0];
+  bool has_second = rest.size() > 1;
   if (c == '%') {
     out += '%';
     return 1;
   }
-  if (c == 'f') {
-    append_fraction(out, moment.nanos, 9);
-    return 1;
-  }
-  if (c == 's') {
-    out += std::to_string(moment.seconds);
-    return 1;
-  }
-  if (c >= '1' && c <= '9' && rest.size() > 1) {
-    if (rest[1] == 'f') {
-      append_fraction(out, moment.nanos, static_cast<unsigned>(c - '0'));
-      return 2;
-    }
-    if (rest[1] == 's') {
-      out += std::to_string(moment.seconds);
-      return 2;
-    }
-    // A width, which glibc's strftime knows.
-    if ((rest[1] >= 'a' && rest[1] <= 'z') || (rest[1] >= 'A' && rest[1] <= 'Z')) {
-      append_strftime(out, moment.calendar, c, rest[1]);
-      return 2;
-    }
+  if (c >= '1' && c <= '9' && has_second && is_letter(rest[1])) {
+    append_with_digit(out, moment, c, rest[1]);
+    return 2;
   }
   if (c == 'E') {
     if (std::size_t used = append_extended(out, moment, rest.substr(1)); used != 0) return used + 1;
   }
-  if ((c == 'E' || c == 'O') && rest.size() > 1) {
+  if ((c == 'E' || c == 'O') && has_second) {
     append_strftime(out, moment.calendar, c, rest[1]);
     return 2;
   }
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
-    if (c == 'Z' && moment.calendar.tm_gmtoff == 0) {
-      out += "UTC";  // gmtime_r calls it GMT
-    } else {
-      append_strftime(out, moment.calendar, '\0', c);
-    }
+  if (is_letter(c)) {
+    append_plain(out, moment, c);
     return 1;
   }
   out += '%';
