@@ -252,10 +252,11 @@ std::size_t field_bytes(std::string_view name, std::string_view value) {
 
 bool append_request_bytes(std::string& out, const Piece&, const Context& context) {
   std::size_t bytes = 0;
-  if (const http::RequestHead* head = context.request; head != nullptr)
+  if (const http::RequestHead* head = context.request; head != nullptr) {
     bytes = field_bytes(head->headers) + field_bytes(":path", head->path) +
             field_bytes(":method", head->method_text) + field_bytes(":authority", head->authority) +
             field_bytes(":scheme", head->scheme) + field_bytes(":protocol", head->protocol);
+  }
   append_number(out, bytes);
   return true;
 }

@@ -55,9 +55,9 @@ bool append_details(std::string& out, const Piece& piece, const Context& context
   std::string_view details = context.info->response_code_details;
   std::size_t before = out.size();
   out += details;
-  if (piece.option == 0)
-    for (std::size_t i = before; i < out.size(); ++i)
-      if (out[i] == ' ' || (out[i] >= '\t' && out[i] <= '\r')) out[i] = '_';
+  bool keep_spaces = piece.option == 1;
+  for (std::size_t i = before; i < out.size() && !keep_spaces; ++i)
+    if (out[i] == ' ' || (out[i] >= '\t' && out[i] <= '\r')) out[i] = '_';
   return !details.empty();
 }
 

@@ -67,8 +67,8 @@ constexpr NamedPoint kPoints[] = {
 constexpr uint8_t kNoPoint = 0xff;
 
 uint8_t point_index(std::string_view name) {
-  for (uint8_t i = 0; i < std::size(kPoints); ++i)
-    if (kPoints[i].name == name) return i;
+  for (std::size_t i = 0; i < std::size(kPoints); ++i)
+    if (kPoints[i].name == name) return static_cast<uint8_t>(i);
   return kNoPoint;
 }
 
