@@ -22,9 +22,10 @@ struct Http1Tail {
   bool proper_case = false;          // Content-Type rather than content-type
 };
 
-void write_head(Buffer& out, const RequestHead& head, const Http1Tail& tail);
+// Both return how many bytes the field lines took: all but the start line and the empty line.
+std::size_t write_head(Buffer& out, const RequestHead& head, const Http1Tail& tail);
 // `version` goes on the status line: HTTP/1.1 whatever the message came as.
-void write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail);
+std::size_t write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail);
 void write_chunk(Buffer& out, std::string_view data);
 // The line before a chunk's data, for callers that write the data themselves; "\r\n" follows the
 // data.

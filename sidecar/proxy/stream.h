@@ -28,7 +28,8 @@ namespace pillion::proxy {
 class StreamOwner {
  public:
   // `tunnel`: bytes follow untouched, after "upgrade: <*tunnel>" unless that is empty (CONNECT).
-  virtual void send_head(const http::ResponseHead& head, bool end,
+  // Adds "connection: close" to the head when it says so.
+  virtual void send_head(http::ResponseHead& head, bool end,
                          std::optional<std::string_view> tunnel) = 0;
   virtual void send_interim(int status, const http::ResponseHead* head) = 0;
   virtual void send_body(std::string_view data) = 0;
@@ -58,6 +59,9 @@ struct ConnectionFacts {
   Address local;
   std::string_view listener_name;
   uint32_t buffer_limit = 1024 * 1024;
+  std::string_view filter_chain_name;
+  int socket = -1;
+  Time opened{};
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {

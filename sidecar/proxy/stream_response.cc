@@ -132,6 +132,8 @@ void Stream::on_interim(const http::ResponseHead& head) {
 void Stream::on_attempt_body(std::string_view data) {
   if (done() || retry_pending_ || local_reply_) return;
   touch();
+  if (info_.times.response_body_first == Time{})
+    info_.times.response_body_first = worker_.loop.now();
   if (is_tunnel_ || chain_.empty())
     pass_response_body(data, false);
   else
@@ -174,6 +176,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
 
 void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& failure) {
   if (done()) return;
+  if (failure.was_reset) info_.upstream_close_type = "RemoteReset";
   if (attempt_.response_started()) {
     info_.set_flag(flag_of(end));
     fail_after_head(arena_.concat(
@@ -349,7 +352,6 @@ void Stream::on_response_head_done(bool end) {
   if (http_.config().always_set_request_id_in_response && !info_.request_id.empty())
     head.headers.set(HeaderId::kRequestId, info_.request_id);
   info_.response_code = head.status;
-  info_.response_header_bytes = head.headers.byte_size();
   info_.times.downstream_first = worker_.loop.now();
   head_sent_ = true;
   enter(Phase::kBody);
@@ -389,7 +391,10 @@ void Stream::finish_response(http::Headers* trailers) {
   if (done()) return;
   response_trailers_ = trailers;
   response_end_ = true;
-  if (!is_tunnel_) owner_.send_end(trailers);
+  if (!is_tunnel_) {
+    owner_.send_end(trailers);
+    info_.times.downstream_last = worker_.loop.now();
+  }
   finish(false);
 }
 

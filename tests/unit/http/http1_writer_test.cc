@@ -102,6 +102,22 @@ TEST_F(Http1Writer, WritesHeadsThatExceedABlock) {
   }
 }
 
+TEST_F(Http1Writer, SaysHowManyBytesTheFieldsTook) {
+  for (std::size_t size : {std::size_t{1}, std::size_t{30'000}}) {
+    RequestHead request = this->request();
+    request.headers.add("x-a", std::string(size, 'v'));
+    Buffer out;
+    EXPECT_EQ(write_head(out, request, {.chunked = true}),
+              std::string("host: a:80\r\nx-a: \r\ntransfer-encoding: chunked\r\n").size() + size);
+    ResponseHead response(arena);
+    response.status = 404;
+    EXPECT_EQ(write_head(out, response, {}), 0u);
+    response.headers.add("x-a", std::string(size, 'v'));
+    EXPECT_EQ(write_head(out, response, {.close = true}),
+              std::string("x-a: \r\nconnection: close\r\n").size() + size);
+  }
+}
+
 TEST_F(Http1Writer, AppendsToWhatIsThere) {
   Buffer out;
   std::string before(Buffer::kBlockSize - 100, 'x');
