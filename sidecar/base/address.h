@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,7 @@
 
 namespace pillion {
 
-// 28 bytes for IP addresses; a Unix path is held by the heap. Compares by value.
+// 40 bytes; a Unix path is held by the heap. Compares by value.
 class Address {
  public:
   Address() = default;
@@ -54,7 +55,22 @@ class Address {
     sockaddr_in v4;
     sockaddr_in6 v6;
   } ip_{};
-  std::string path_;
+  // The few that are Unix paths pay for theirs, so that the many that are not stay small.
+  class Path {
+   public:
+    Path() = default;
+    Path(Path&&) noexcept = default;
+    Path& operator=(Path&&) noexcept = default;
+    Path(const Path& other) { *this = other; }
+    Path& operator=(const Path& other);
+    ~Path() = default;
+    void set(std::string_view text) { text_ = std::make_unique<const std::string>(text); }
+    [[nodiscard]] const std::string& text() const;
+
+   private:
+    std::unique_ptr<const std::string> text_;
+  };
+  Path path_;
 };
 
 // An address prefix, e.g. 10.0.0.0/8. An IPv4-mapped IPv6 address matches IPv4 ranges.

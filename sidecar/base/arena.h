@@ -37,6 +37,9 @@ class BlockPool {
 class Arena {
  public:
   explicit Arena(BlockPool& pool) : pool_(pool) {}
+  // Begins with memory that the owner keeps: [first, first + size).
+  Arena(BlockPool& pool, void* first, std::size_t size)
+      : pool_(pool), cursor_(reinterpret_cast<std::uintptr_t>(first)), end_(cursor_ + size) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena() { reset(); }

@@ -11,29 +11,38 @@ namespace pillion {
 namespace {
 
 // Freed blocks of this thread, kept for the next buffer. The bound keeps an idle worker small.
+template <std::size_t Size, unsigned Most>
 struct FreeBlocks {
-  static constexpr unsigned kMax = 32;
-  void* blocks[kMax];
+  void* blocks[Most];
   unsigned count = 0;
   ~FreeBlocks() {
     while (count > 0) ::operator delete(blocks[--count]);
   }
+  void* take() { return count > 0 ? blocks[--count] : ::operator new(Size); }
+  void give(void* block) {
+    if (count < Most)
+      blocks[count++] = block;
+    else
+      ::operator delete(block);
+  }
 };
-thread_local FreeBlocks free_blocks;
+// A loop iteration that serves many connections fills a small block for each of them.
+thread_local FreeBlocks<Buffer::kSmallBlockSize, 128> small_blocks;
+thread_local FreeBlocks<Buffer::kBlockSize, 8> large_blocks;
 
 }  // namespace
 
-Buffer::Block* Buffer::make_block() {
-  void* memory =
-      free_blocks.count > 0 ? free_blocks.blocks[--free_blocks.count] : ::operator new(kBlockSize);
-  return new (memory) Block{nullptr, 0, 0};
+Buffer::Block* Buffer::make_block(bool small) {
+  if (small)
+    return new (small_blocks.take()) Block{nullptr, 0, 0, static_cast<uint32_t>(kSmallRoom)};
+  return new (large_blocks.take()) Block{nullptr, 0, 0, static_cast<uint32_t>(kRoom)};
 }
 
 void Buffer::free_block(Block* block) {
-  if (free_blocks.count < FreeBlocks::kMax)
-    free_blocks.blocks[free_blocks.count++] = block;
+  if (block->room == kSmallRoom)
+    small_blocks.give(block);
   else
-    ::operator delete(block);
+    large_blocks.give(block);
 }
 
 void Buffer::take(Buffer& other) {
@@ -54,8 +63,8 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 
 char* Buffer::reserve(std::size_t size) {
   CHECK(size <= kMaxReserve);
-  if (tail_ == nullptr || kRoom - tail_->end < size) {
-    Block* block = make_block();
+  if (tail_ == nullptr || tail_->room - tail_->end < size) {
+    Block* block = make_block(tail_ == nullptr && size <= kSmallRoom);
     if (tail_ == nullptr)
       head_ = block;
     else
@@ -67,8 +76,8 @@ char* Buffer::reserve(std::size_t size) {
 
 void Buffer::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (tail_ == nullptr || tail_->end == kRoom) reserve(1);
-    std::size_t n = std::min(bytes.size(), kRoom - tail_->end);
+    if (tail_ == nullptr || tail_->end == tail_->room) reserve(std::min(bytes.size(), kMaxReserve));
+    std::size_t n = std::min<std::size_t>(bytes.size(), tail_->room - tail_->end);
     std::memcpy(tail_->data() + tail_->end, bytes.data(), n);
     commit(n);
     bytes.remove_prefix(n);
@@ -84,7 +93,7 @@ void Buffer::append(Buffer&& other) {
     *this = std::move(other);
     return;
   }
-  if (other.size_ <= kCrumb && other.size_ <= kRoom - tail_->end) {
+  if (other.size_ <= kCrumb) {
     for (Block* b = other.head_; b != nullptr; b = b->next)
       append(std::string_view(b->data() + b->begin, b->end - b->begin));
     other.clear();

@@ -1,6 +1,7 @@
 #pragma once
-// Bytes in order, in a chain of fixed blocks: output waiting for a socket, body waiting for its
-// next hop. Holds no memory when empty. Blocks are recycled per thread. Single thread.
+// Bytes in order, in a chain of blocks: output waiting for a socket, body waiting for its next hop.
+// Holds no memory when empty. The first block is a small one, since most messages fit it. Blocks
+// are recycled per thread. Single thread.
 
 #include <sys/uio.h>
 
@@ -14,6 +15,7 @@ namespace pillion {
 class Buffer {
  public:
   static constexpr std::size_t kBlockSize = 16 * 1024;
+  static constexpr std::size_t kSmallBlockSize = 4 * 1024;
 
   Buffer() = default;
   Buffer(Buffer&& other) noexcept { take(other); }
@@ -26,8 +28,8 @@ class Buffer {
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
   void append(std::string_view bytes);
-  // Moves all of `other` to the end. Only a small one is copied, where there is room: a body that
-  // comes in crumbs would otherwise hold a whole block for each.
+  // Moves all of `other` to the end. Only a small one is copied: a body that comes in crumbs would
+  // otherwise hold a whole block for each.
   void append(Buffer&& other);
   // Room for at least `size` contiguous bytes (at most kMaxReserve) at the end; commit() what was
   // written.
@@ -55,12 +57,14 @@ class Buffer {
     Block* next;
     uint32_t begin;
     uint32_t end;
+    uint32_t room;  // bytes of data
     char* data() { return reinterpret_cast<char*>(this + 1); }
   };
   static constexpr std::size_t kRoom = kBlockSize - sizeof(Block);
+  static constexpr std::size_t kSmallRoom = kSmallBlockSize - sizeof(Block);
   static_assert(kMaxReserve <= kRoom);
   static constexpr std::size_t kCrumb = 4096;
-  static Block* make_block();
+  static Block* make_block(bool small);
   static void free_block(Block* block);
   void take(Buffer& other);
 

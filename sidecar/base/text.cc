@@ -1,6 +1,25 @@
 #include "sidecar/base/text.h"
 
+#include <cstring>
+
 namespace pillion {
+
+void lower_into(char* to, std::string_view text) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  std::size_t i = 0;
+  // Eight bytes at a time: a byte's top bit of `from_a` says that it is at least 'A', of `past_z`
+  // that it is beyond 'Z'; bit 5 is what tells the cases apart.
+  for (; i + 8 <= text.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + i, 8);
+    uint64_t low = word & (0x7f * kEach);
+    uint64_t from_a = low + (0x80 - 'A') * kEach;
+    uint64_t past_z = low + (0x7f - 'Z') * kEach;
+    word |= ((from_a & ~past_z & ~word) & (0x80 * kEach)) >> 2;
+    std::memcpy(to + i, &word, 8);
+  }
+  for (; i < text.size(); ++i) to[i] = lower(text[i]);
+}
 
 bool equals_ignore_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -35,13 +54,16 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+std::string_view take_member(std::string_view& list) {
+  std::size_t comma = list.find(',');
+  std::string_view member = trim(list.substr(0, comma));
+  list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+  return member;
+}
+
 bool list_has_token(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    std::size_t comma = list.find(',');
-    if (equals_ignore_case(trim(list.substr(0, comma)), token)) return true;
-    if (comma == std::string_view::npos) return false;
-    list.remove_prefix(comma + 1);
-  }
+  while (!list.empty())
+    if (equals_ignore_case(take_member(list), token)) return true;
   return false;
 }
 

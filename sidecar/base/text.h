@@ -18,12 +18,16 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+// Writes `text` in lower case to `to`, which has room for it.
+void lower_into(char* to, std::string_view text);
 bool equals_ignore_case(std::string_view a, std::string_view b);
 bool starts_with_ignore_case(std::string_view text, std::string_view prefix);
 std::string lower_copy(std::string_view text);
 // Removes spaces and horizontal tabs at both ends (RFC 9110 OWS).
 std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
+// Takes the first member off a comma-separated list that is not empty, and returns it trimmed.
+std::string_view take_member(std::string_view& list);
 // True when the comma-separated list holds the token, compared without case.
 bool list_has_token(std::string_view list, std::string_view token);
 

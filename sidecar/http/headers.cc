@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstring>
-#include <initializer_list>
 
 #include "sidecar/base/check.h"
 #include "sidecar/base/text.h"
@@ -74,8 +73,11 @@ constexpr std::array<std::string_view, kNames> kText = {
     "grpc-status",
     "grpc-message",
     "grpc-timeout",
+    "x-envoy-original-url",
+    "x-envoy-downstream-service-cluster",
+    "x-envoy-downstream-service-node",
 };
-static_assert(kText.back() == "grpc-timeout");
+static_assert(kText.back() == "x-envoy-downstream-service-node");
 
 // A closed table with linear probing, filled at compile time. The hash reads four bytes that tell
 // the names above apart well; most names that are not interned meet an empty slot and are compared
@@ -102,52 +104,47 @@ constexpr std::array<uint8_t, kSlots> make_table() {
 }
 constexpr std::array<uint8_t, kSlots> kTable = make_table();
 
-constexpr uint64_t bit(HeaderId id) {
-  return uint64_t{1} << static_cast<unsigned>(id);
+constexpr HeaderIds bit(HeaderId id) {
+  return header_ids({id});
 }
 
 // Envoy's inline headers (envoy/http/header_map.h), which it keeps as one line in both directions,
 // then those of requests or responses alone.
-constexpr uint64_t bits(std::initializer_list<HeaderId> ids) {
-  uint64_t set = 0;
-  for (HeaderId id : ids) set |= bit(id);
-  return set;
-}
 using enum HeaderId;
-constexpr uint64_t kJoinedBoth =
-    bits({kConnection, kContentType, kEnvoyDecorator, kKeepAlive, kProxyConnection, kRequestId,
-          kTransferEncoding, kUpgrade, kVia, kAccept});
-constexpr uint64_t kJoinedInRequests = kJoinedBoth | bits({kClientTraceId,
-                                                           kEnvoyExternalAddress,
-                                                           kEnvoyForceTrace,
-                                                           kEnvoyHedge,
-                                                           kEnvoyInternal,
-                                                           kEnvoyIpTags,
-                                                           kEnvoyRetryOn,
-                                                           kEnvoyRetryGrpcOn,
-                                                           kEnvoyRetriableStatusCodes,
-                                                           kEnvoyRetriableHeaderNames,
-                                                           kEnvoyOriginalPath,
-                                                           kEnvoyAltStatName,
-                                                           kEnvoyTimeoutAltResponse,
-                                                           kEnvoyPerTryTimeoutMs,
-                                                           kEnvoyTimeoutMs,
-                                                           kEnvoyMaxRetries,
-                                                           kEnvoyExpectedTimeoutMs,
-                                                           kExpect,
-                                                           kForwardedClientCert,
-                                                           kForwardedFor,
-                                                           kForwardedHost,
-                                                           kForwardedPort,
-                                                           kForwardedProto,
-                                                           kGrpcTimeout,
-                                                           kTe,
-                                                           kUserAgent,
-                                                           kOrigin});
-constexpr uint64_t kJoinedInResponses =
-    kJoinedBoth | bits({kDate, kEnvoyImmediateHealthCheckFail, kEnvoyRateLimited, kEnvoyCanary,
-                        kEnvoyHealthCheckedCluster, kLocation, kServer, kEnvoyServiceTime,
-                        kGrpcStatus, kGrpcMessage});
+constexpr HeaderIds kJoinedBoth =
+    header_ids({kConnection, kContentType, kEnvoyDecorator, kKeepAlive, kProxyConnection,
+                kRequestId, kTransferEncoding, kUpgrade, kVia, kAccept});
+constexpr HeaderIds kJoinedInRequests = kJoinedBoth | header_ids({kClientTraceId,
+                                                                  kEnvoyExternalAddress,
+                                                                  kEnvoyForceTrace,
+                                                                  kEnvoyHedge,
+                                                                  kEnvoyInternal,
+                                                                  kEnvoyIpTags,
+                                                                  kEnvoyRetryOn,
+                                                                  kEnvoyRetryGrpcOn,
+                                                                  kEnvoyRetriableStatusCodes,
+                                                                  kEnvoyRetriableHeaderNames,
+                                                                  kEnvoyOriginalPath,
+                                                                  kEnvoyAltStatName,
+                                                                  kEnvoyTimeoutAltResponse,
+                                                                  kEnvoyPerTryTimeoutMs,
+                                                                  kEnvoyTimeoutMs,
+                                                                  kEnvoyMaxRetries,
+                                                                  kEnvoyExpectedTimeoutMs,
+                                                                  kExpect,
+                                                                  kForwardedClientCert,
+                                                                  kForwardedFor,
+                                                                  kForwardedHost,
+                                                                  kForwardedPort,
+                                                                  kForwardedProto,
+                                                                  kGrpcTimeout,
+                                                                  kTe,
+                                                                  kUserAgent,
+                                                                  kOrigin});
+constexpr HeaderIds kJoinedInResponses =
+    kJoinedBoth | header_ids({kDate, kEnvoyImmediateHealthCheckFail, kEnvoyRateLimited,
+                              kEnvoyCanary, kEnvoyHealthCheckedCluster, kLocation, kServer,
+                              kEnvoyServiceTime, kGrpcStatus, kGrpcMessage});
 
 // The fields of one message that share a name are joined this way; RFC 6265 section 5.4 wants "; "
 // between cookies.
@@ -187,7 +184,7 @@ void Headers::add(std::string_view name, std::string_view value) {
   // Lowered in place in the arena: an interned name gives the copy up, which costs a few bytes of
   // arena and spares a second buffer.
   auto* lowered = static_cast<char*>(arena_->allocate(name.size() + 1, 1));
-  for (std::size_t i = 0; i < name.size(); ++i) lowered[i] = lower(name[i]);
+  lower_into(lowered, name);
   std::string_view lower_name(lowered, name.size());
   HeaderId id = header_id(lower_name);
   if (id != HeaderId::kOther) lower_name = header_name(id);
@@ -226,6 +223,12 @@ std::size_t Headers::remove(HeaderId id) {
   if ((present_ & bit(id)) == 0) return 0;
   present_ &= ~bit(id);
   return remove_if([id](const Header& h) { return h.id == id; });
+}
+
+std::size_t Headers::remove(HeaderIds ids) {
+  if ((present_ & ids) == 0) return 0;
+  present_ &= ~ids;
+  return remove_if([ids](const Header& h) { return (ids & bit(h.id)) != 0; });
 }
 
 std::size_t Headers::remove(std::string_view lower_name) {

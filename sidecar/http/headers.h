@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,9 +77,20 @@ enum class HeaderId : uint8_t {
   kGrpcStatus,
   kGrpcMessage,
   kGrpcTimeout,
+  kEnvoyOriginalUrl,
+  kEnvoyDownstreamCluster,  // x-envoy-downstream-service-cluster
+  kEnvoyDownstreamNode,     // x-envoy-downstream-service-node
   kCount
 };
 static_assert(static_cast<unsigned>(HeaderId::kCount) <= 64);
+
+// A set of interned names, a bit each.
+using HeaderIds = uint64_t;
+constexpr HeaderIds header_ids(std::initializer_list<HeaderId> ids) {
+  HeaderIds set = 0;
+  for (HeaderId id : ids) set |= HeaderIds{1} << static_cast<unsigned>(id);
+  return set;
+}
 
 // The id of a lower-case name.
 HeaderId header_id(std::string_view lower_name);
@@ -122,8 +134,10 @@ class Headers {
   void set(std::string_view lower_name, std::string_view value);
   // The same without copying either.
   void set_view(HeaderId id, std::string_view lower_name, std::string_view value);
+  void set_view(HeaderId id, std::string_view value) { set_view(id, header_name(id), value); }
   // The number removed.
   std::size_t remove(HeaderId id);
+  std::size_t remove(HeaderIds ids);
   std::size_t remove(std::string_view lower_name);
   // Removes every field for which `condition(const Header&)` is true.
   template <class F>

@@ -3,6 +3,7 @@
 #include <llhttp.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "sidecar/base/text.h"
@@ -165,7 +166,8 @@ int Http1Parser::on_begin() {
 
 int Http1Parser::on_protocol(std::string_view piece) {
   // llhttp reads RTSP and ICE as well.
-  return piece.find_first_of("RI") == std::string_view::npos ? 0 : -1;
+  return std::none_of(piece.begin(), piece.end(), [](char c) { return c == 'R' || c == 'I'; }) ? 0
+                                                                                               : -1;
 }
 
 bool Http1Parser::count_head_bytes(std::size_t size) {
@@ -273,11 +275,9 @@ bool may_be_trailer(HeaderId id) {
 void Http1Parser::add_field(std::string_view name, std::string_view value) {
   char lowered[64];
   HeaderId id = HeaderId::kOther;
-  std::string_view lower_name;
   if (name.size() <= sizeof(lowered)) {
-    for (std::size_t i = 0; i < name.size(); ++i) lowered[i] = lower(name[i]);
-    lower_name = {lowered, name.size()};
-    id = header_id(lower_name);
+    lower_into(lowered, name);
+    id = header_id({lowered, name.size()});
   }
   Headers& headers = headers_at_hand();
   if (in_trailers_) {
@@ -435,32 +435,39 @@ int Http1Parser::on_complete() {
 }
 
 bool is_valid_authority(std::string_view authority) {
-  static constexpr auto kAllowed = [] {
-    struct Table {
-      bool ok[256] = {};
-    } t;
+  enum Kind : uint8_t { kBad, kPlain, kColon, kBracket };
+  static constexpr auto kKinds = [] {
+    std::array<Kind, 256> table{};
     for (unsigned char c :
          std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                          "-._~!$&'()*+,;=%:[]"))
-      t.ok[c] = true;
-    return t;
+                          "-._~!$&'()*+,;=%"))
+      table[c] = kPlain;
+    table[':'] = kColon;
+    table['['] = table[']'] = kBracket;
+    return table;
   }();
-  for (unsigned char c : authority)
-    if (!kAllowed.ok[c]) return false;
-  if (authority.empty()) return true;
-  std::string_view rest = authority;
-  if (rest.front() == '[') {
-    std::size_t close = rest.find(']');
+  std::size_t colon = std::string_view::npos;  // the first one, outside of brackets
+  std::size_t i = 0;
+  if (authority.starts_with('[')) {
+    std::size_t close = authority.find(']');
     if (close == std::string_view::npos || close < 3) return false;
-    rest.remove_prefix(close + 1);
-    if (rest.empty()) return true;
-    if (rest.front() != ':') return false;
-  } else if (rest.find_first_of("[]") != std::string_view::npos) {
-    return false;
+    for (i = 1; i < close; ++i)
+      if (Kind kind = kKinds[static_cast<unsigned char>(authority[i])];
+          kind == kBad || kind == kBracket)
+        return false;
+    i = close + 1;
+    if (i < authority.size() && authority[i] != ':') return false;
   }
-  std::size_t colon = rest.find(':');
+  for (; i < authority.size(); ++i) {
+    Kind kind = kKinds[static_cast<unsigned char>(authority[i])];
+    if (kind == kBad || kind == kBracket) return false;
+    if (kind == kColon) {
+      colon = i;
+      break;
+    }
+  }
   if (colon == std::string_view::npos) return true;
-  std::string_view port = rest.substr(colon + 1);
+  std::string_view port = authority.substr(colon + 1);
   return port.size() <= 5 && std::all_of(port.begin(), port.end(), is_digit);
 }
 

@@ -15,8 +15,8 @@ char* put(char* to, std::string_view text) {
   return to + text.size();
 }
 
-char* put_name(char* to, std::string_view name, bool proper_case) {
-  if (!proper_case) return put(to, name);
+// "x-request-id" as "X-Request-Id".
+char* put_proper_case(char* to, std::string_view name) {
   bool upper = true;
   for (char c : name) {
     *to++ = upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -29,10 +29,13 @@ char* put_name(char* to, std::string_view name, bool proper_case) {
 constexpr std::size_t kTailRoom = 128;
 
 char* put_field(char* to, std::string_view name, std::string_view value, bool proper_case) {
-  to = put_name(to, name, proper_case);
-  to = put(to, ": ");
+  to = proper_case ? put_proper_case(to, name) : put(to, name);
+  *to++ = ':';
+  *to++ = ' ';
   to = put(to, value);
-  return put(to, "\r\n");
+  *to++ = '\r';
+  *to++ = '\n';
+  return to;
 }
 
 char* put_tail(char* to, const Http1Tail& tail) {
@@ -73,7 +76,10 @@ std::size_t write(Buffer& out, const std::string_view (&start)[N], const Headers
   std::string piece;
   for (const Header& h : headers) {
     piece.resize(h.name_size);
-    put_name(piece.data(), h.name(), tail.proper_case);
+    if (tail.proper_case)
+      put_proper_case(piece.data(), h.name());
+    else
+      put(piece.data(), h.name());
     out.append(piece);
     out.append(": ");
     out.append(h.value());

@@ -10,11 +10,18 @@ constexpr Duration kTick = std::chrono::milliseconds(1);
 }  // namespace
 
 void Timer::arm(Duration delay) {
-  unlink();
   Duration at = wheel_.time_ - wheel_.origin_ + std::max(delay, Duration::zero());
   // Rounded up, so that a timer never fires early.
-  tick_ = static_cast<uint64_t>((at + kTick - Duration(1)) / kTick);
-  tick_ = std::max(tick_, wheel_.tick_ + 1);
+  auto tick = static_cast<uint64_t>((at + kTick - Duration(1)) / kTick);
+  tick = std::max(tick, wheel_.tick_ + 1);
+  if (linked() && tick >= tick_) {
+    // Put off, as idle time-outs are at every sign of life: it stays in its slot, and moves on when
+    // that is due.
+    tick_ = tick;
+    return;
+  }
+  unlink();
+  tick_ = tick;
   wheel_.insert(*this);
   if (tick_ < wheel_.announced_) {
     wheel_.announced_ = tick_;

@@ -90,7 +90,7 @@ void Connection::finish_connect() {
 
 void Connection::read_some() {
   char* buffer = read_buffer();
-  ssize_t n = ::recv(fd_.number(), buffer, kReadSize, 0);
+  ssize_t n = receive(fd_.number(), buffer, kReadSize);
   if (n > 0) {
     bytes_read_ += static_cast<uint64_t>(n);
     events_.on_data({buffer, static_cast<std::size_t>(n)});
@@ -123,12 +123,7 @@ bool Connection::write_out(std::string_view extra, std::size_t& extra_written) {
     if (with_extra)
       pieces[count++] = {const_cast<char*>(extra.data()) + extra_written,
                          extra.size() - extra_written};
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = count;
-    ssize_t n = count == 1
-                    ? ::send(fd_.number(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
-                    : ::sendmsg(fd_.number(), &message, MSG_NOSIGNAL);
+    ssize_t n = send_pieces(fd_.number(), pieces, count);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) {
@@ -237,7 +232,7 @@ void Connection::fail(int error) {
       (error == EPIPE || error == ECONNRESET)) {
     for (int i = 0; i < 16 && open(); ++i) {
       char* buffer = read_buffer();
-      ssize_t n = ::recv(fd_.number(), buffer, kReadSize, 0);
+      ssize_t n = receive(fd_.number(), buffer, kReadSize);
       if (n == 0 && error == EPIPE) {
         // Linux says EPIPE rather than ECONNRESET when FIN came before the reset: this is the end
         // that some answers wait for.

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -135,6 +136,19 @@ Address peer_address(int fd) {
   socklen_t size = sizeof(storage);
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
   return Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size);
+}
+
+ssize_t receive(int fd, char* to, std::size_t size) {
+  return ::syscall(SYS_recvfrom, fd, to, size, 0, nullptr, nullptr);
+}
+
+ssize_t send_pieces(int fd, const iovec* pieces, std::size_t count) {
+  if (count == 1)
+    return ::syscall(SYS_sendto, fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL, nullptr, 0);
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces);
+  message.msg_iovlen = count;
+  return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
 }
 
 int take_socket_error(int fd) {

@@ -2,6 +2,10 @@
 // Descriptors: making, binding and connecting them, with errors that people can read. Owned by
 // value; any thread.
 
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -65,6 +69,11 @@ Result<Fd> start_connect(const Address& address, const ConnectOptions& options);
 void set_keepalive(int fd, const KeepaliveOptions& options);
 Address local_address(int fd);
 Address peer_address(int fd);
+// recv(2) and sendmsg(2) of a non-blocking socket, EPIPE in place of SIGPIPE. Not by way of the C
+// library, whose functions are points of cancellation: in a program with threads that costs each
+// call two locked instructions, and no thread here is ever cancelled.
+ssize_t receive(int fd, char* to, std::size_t size);
+ssize_t send_pieces(int fd, const iovec* pieces, std::size_t count);
 // What SO_ERROR holds now, and clears it.
 int take_socket_error(int fd);
 // Bytes of ours that the peer's system has acknowledged (tcpi_bytes_acked), or -1 where that is not

@@ -33,7 +33,6 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
              http.chain_name(),
              connection_.fd(),
              worker.loop.now()},
-      parser_(http::Role::kServer, *this, limits_of(http.config())),
       timer_(io::Timer::of<&Downstream::on_timer>(worker.loop.timers(), *this)),
       opened_(worker.loop.now()) {
   connection_.set_watermark(listener_->config().buffer_limit);
@@ -67,7 +66,7 @@ void Downstream::go_idle() {
 
 void Downstream::on_data(std::string_view bytes) {
   if (state_ != State::kOpen) return;  // a closing connection discards what still comes
-  if (!pending_.empty() || (stream_ != nullptr && parser_.paused())) {
+  if (!pending_.empty() || (stream_ != nullptr && parser_->paused())) {
     keep_pending(bytes);
     return;
   }
@@ -84,13 +83,17 @@ void Downstream::keep_pending(std::string_view bytes) {
 
 void Downstream::feed(std::string_view bytes) {
   while (!bytes.empty() && state_ == State::kOpen) {
-    if (parser_.paused()) {
+    if (parser_ == nullptr) {
+      parser_ = std::make_unique<http::Http1Parser>(http::Role::kServer, *this,
+                                                    limits_of(http_.config()));
+    }
+    if (parser_->paused()) {
       keep_pending(bytes);
       return;
     }
     feeding_ = true;
     feeding_size_ = bytes.size();
-    Result<std::size_t> taken = parser_.feed(bytes);
+    Result<std::size_t> taken = parser_->feed(bytes);
     feeding_ = false;
     feeding_size_ = 0;
     if (state_ != State::kOpen) return;
@@ -98,7 +101,7 @@ void Downstream::feed(std::string_view bytes) {
       http_.stats().downstream_cx_protocol_error.add();
       // The codec may refuse a message before anything of it made a stream.
       if (stream_ == nullptr) on_message_begin(0);
-      stream_->on_request_malformed(parser_.error());
+      stream_->on_request_malformed(parser_->error());
       return;
     }
     bytes.remove_prefix(*taken);
@@ -111,7 +114,7 @@ void Downstream::feed_pending() {
   Buffer waiting = std::move(pending_);
   while (!waiting.empty() && state_ == State::kOpen) {
     std::string_view piece = waiting.front();
-    if (parser_.paused()) break;
+    if (parser_ != nullptr && parser_->paused()) break;
     feed(piece);
     waiting.drain(piece.size());
   }
@@ -127,21 +130,20 @@ void Downstream::feed_pending() {
 }
 
 Arena& Downstream::on_message_begin(http::StreamId) {
-  timer_.cancel();
   ++requests_;
   chunked_ = ended_ = head_request_ = http10_ = false;
   // The bytes being fed were counted when they were read.
   read_before_ = connection_.bytes_read() - feeding_size_;
   sent_before_ = connection_.bytes_written() + connection_.unsent();
-  stream_ = new Stream(*this, worker_, http_, facts_);
+  stream_ = Stream::make(*this, worker_, http_, facts_);
   return stream_->arena();
 }
 
 void Downstream::on_request(http::StreamId, http::RequestHead& head, bool end) {
   head_request_ = head.method == http::Method::kHead;
   http10_ = head.version == http::Version::kHttp10 && http_.config().accept_http_10;
-  if (!parser_.keep_alive()) close_after_ = true;
-  stream_->info().request_header_bytes = parser_.head_field_bytes(head.headers);
+  if (!parser_->keep_alive()) close_after_ = true;
+  stream_->info().request_header_bytes = parser_->head_field_bytes(head.headers);
   stream_->on_request(head, end);
 }
 
@@ -234,7 +236,7 @@ void Downstream::send_end(const http::Headers* trailers) {
 
 void Downstream::start_tunnel() {
   connection_.watch_hangup(false);
-  parser_.start_tunnel();
+  parser_->start_tunnel();
   // What the client has sent already belongs to the tunnel; it follows once this call has returned.
   if (!pending_.empty() && !feeding_) feed_pending();
 }
@@ -265,7 +267,10 @@ void Downstream::next_request() {
     begin_close(false);
     return;
   }
-  parser_.resume();
+  if (feeding_ || !pending_.empty())
+    parser_->resume();
+  else
+    parser_.reset();  // an idle connection holds nothing that it can make anew
   go_idle();
   if (!pending_.empty()) feed_pending();
 }
@@ -295,6 +300,9 @@ void Downstream::on_flushed() {
 
 void Downstream::on_timer() {
   metrics::HttpStats& stats = http_.stats();
+  // Left armed while a stream runs: putting it off at the stream's end costs less than disarming it
+  // at each beginning.
+  if (stream_ != nullptr && state_ == State::kOpen) return;
   if (state_ == State::kClosing) {
     stats.downstream_cx_delayed_close_timeout.add();
   } else {
@@ -312,8 +320,8 @@ void Downstream::drain() {
   if (state_ != State::kOpen) return;
   close_after_ = true;
   // A request that has arrived but was not read yet is served, and not lost with its connection.
-  if (stream_ == nullptr && !parser_.in_message()) connection_.read_now();
-  if (state_ == State::kOpen && stream_ == nullptr && !parser_.in_message()) {
+  if (stream_ == nullptr && !in_message()) connection_.read_now();
+  if (state_ == State::kOpen && stream_ == nullptr && !in_message()) {
     http_.stats().downstream_cx_drain_close.add();
     begin_close(false);
   }

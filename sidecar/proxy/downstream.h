@@ -67,6 +67,7 @@ class Downstream final : public io::Disposable,
   void keep_pending(std::string_view bytes);
   void next_request();
   [[nodiscard]] bool should_drain();
+  [[nodiscard]] bool in_message() const { return parser_ != nullptr && parser_->in_message(); }
   void go_idle();
   void on_timer();
   void on_lifetime();
@@ -78,7 +79,7 @@ class Downstream final : public io::Disposable,
   const HttpRuntime& http_;
   net::Connection connection_;
   ConnectionFacts facts_;
-  http::Http1Parser parser_;
+  std::unique_ptr<http::Http1Parser> parser_;  // while there is something to parse
   Stream* stream_ = nullptr;
   Buffer pending_;   // bytes of pipelined requests that wait for the response at hand
   io::Timer timer_;  // idle while there is no stream; the delayed close afterwards

@@ -18,20 +18,31 @@ using http::Header;
 using http::HeaderId;
 
 // Fields that end at each hop whatever Connection says (RFC 9110 section 7.6.1).
-bool is_hop_by_hop(HeaderId id) {
-  return id == HeaderId::kConnection || id == HeaderId::kKeepAlive ||
-         id == HeaderId::kProxyConnection || id == HeaderId::kTransferEncoding ||
-         id == HeaderId::kUpgrade;
-}
+constexpr http::HeaderIds kHopByHop =
+    http::header_ids({HeaderId::kConnection, HeaderId::kKeepAlive, HeaderId::kProxyConnection,
+                      HeaderId::kTransferEncoding, HeaderId::kUpgrade});
+
+// Headers by which an internal caller steers the router; others may not.
+constexpr http::HeaderIds kSteering = http::header_ids(
+    {HeaderId::kEnvoyInternal, HeaderId::kEnvoyRetriableStatusCodes,
+     HeaderId::kEnvoyRetriableHeaderNames, HeaderId::kEnvoyRetryOn, HeaderId::kEnvoyRetryGrpcOn,
+     HeaderId::kEnvoyMaxRetries, HeaderId::kEnvoyAltStatName, HeaderId::kEnvoyTimeoutMs,
+     HeaderId::kEnvoyPerTryTimeoutMs, HeaderId::kEnvoyTimeoutAltResponse,
+     HeaderId::kEnvoyExpectedTimeoutMs, HeaderId::kEnvoyForceTrace, HeaderId::kEnvoyIpTags,
+     HeaderId::kEnvoyHedge, HeaderId::kEnvoyOriginalUrl});
+// What only the mesh itself may say, so that it goes at its edge.
+constexpr http::HeaderIds kEdgeOnly =
+    http::header_ids({HeaderId::kEnvoyDecorator, HeaderId::kEnvoyDownstreamCluster,
+                      HeaderId::kEnvoyDownstreamNode, HeaderId::kEnvoyOriginalPath});
 
 // Removes what Connection names, but for fields that routing and identity rest on: a client must
 // not be able to have those removed (RFC 9110 section 7.6.1).
 void remove_nominated(http::Headers& headers) {
+  if (!headers.has(HeaderId::kConnection)) return;
   // All lines of it: one alone would let the others' fields pass.
-  std::optional<std::string_view> connection = headers.joined("connection");
-  if (!connection) return;
-  for (std::string_view token : split(*connection, ',')) {
-    token = trim(token);
+  std::string_view connection = *headers.joined("connection");
+  while (!connection.empty()) {
+    std::string_view token = take_member(connection);
     if (token.empty() || equals_ignore_case(token, "close") ||
         equals_ignore_case(token, "keep-alive") || equals_ignore_case(token, "upgrade") ||
         equals_ignore_case(token, "te"))
@@ -48,8 +59,9 @@ void remove_nominated(http::Headers& headers) {
 std::optional<Refusal> check_nominated(const http::Headers& headers) {
   const Header* connection = headers.find(HeaderId::kConnection);
   if (connection == nullptr) return std::nullopt;
-  for (std::string_view token : split(connection->value(), ',')) {
-    token = trim(token);
+  std::string_view tokens = connection->value();
+  while (!tokens.empty()) {
+    std::string_view token = take_member(tokens);
     if (equals_ignore_case(token, "host")) return Refusal{400, "missing_host_header", {}};
     if (starts_with_ignore_case(token, "x-forwarded-") || token.starts_with(':'))
       return Refusal{400, "http1.connection_header_rejected", {}};
@@ -59,7 +71,7 @@ std::optional<Refusal> check_nominated(const http::Headers& headers) {
 
 void remove_hop_by_hop(http::Headers& headers, bool keep_te_trailers) {
   remove_nominated(headers);
-  headers.remove_if([](const Header& h) { return is_hop_by_hop(h.id); });
+  headers.remove(kHopByHop);
   if (const Header* te = headers.find(HeaderId::kTe)) {
     if (keep_te_trailers && list_has_token(te->value(), "trailers"))
       headers.set(HeaderId::kTe, "trailers");
@@ -85,35 +97,10 @@ bool is_internal(const Address& address, const HttpConnectionManager& config) {
                      [&](const CidrRange& range) { return range.contains(address); });
 }
 
-// Headers by which an internal caller steers the router; others may not.
 void remove_internal_headers(http::RequestHead& head, const HttpConnectionManager& config,
                              bool edge) {
   http::Headers& headers = head.headers;
-  if (edge) {
-    headers.remove(HeaderId::kEnvoyDecorator);
-    headers.remove("x-envoy-downstream-service-cluster");
-    headers.remove("x-envoy-downstream-service-node");
-    headers.remove(HeaderId::kEnvoyOriginalPath);
-  }
-  static constexpr std::array kSteering = {HeaderId::kEnvoyInternal,
-                                           HeaderId::kEnvoyRetriableStatusCodes,
-                                           HeaderId::kEnvoyRetriableHeaderNames,
-                                           HeaderId::kEnvoyRetryOn,
-                                           HeaderId::kEnvoyRetryGrpcOn,
-                                           HeaderId::kEnvoyMaxRetries,
-                                           HeaderId::kEnvoyAltStatName,
-                                           HeaderId::kEnvoyTimeoutMs,
-                                           HeaderId::kEnvoyPerTryTimeoutMs,
-                                           HeaderId::kEnvoyTimeoutAltResponse,
-                                           HeaderId::kEnvoyExpectedTimeoutMs,
-                                           HeaderId::kEnvoyForceTrace,
-                                           HeaderId::kEnvoyIpTags,
-                                           HeaderId::kEnvoyHedge};
-  headers.remove("x-envoy-original-url");
-  headers.remove_if([](const Header& h) {
-    return h.id != HeaderId::kOther &&
-           std::find(kSteering.begin(), kSteering.end(), h.id) != kSteering.end();
-  });
+  headers.remove(edge ? kSteering | kEdgeOnly : kSteering);
   if (config.routes != nullptr)
     for (const std::string& name : config.routes->internal_only_headers)
       headers.remove(std::string_view(name));
@@ -121,9 +108,10 @@ void remove_internal_headers(http::RequestHead& head, const HttpConnectionManage
 
 void append_list(http::Headers& headers, HeaderId id, std::string_view value,
                  std::string_view separator = ",") {
-  std::optional<std::string_view> before = headers.joined(http::header_name(id));
+  std::optional<std::string_view> before;
+  if (headers.has(id)) before = headers.joined(http::header_name(id));
   if (before && !before->empty())
-    headers.set(id, headers.arena().concat(*before, separator, value));
+    headers.set_view(id, headers.arena().concat(*before, separator, value));
   else
     headers.set(id, value);
 }
@@ -150,7 +138,7 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
       append_list(headers, HeaderId::kForwardedFor, ip);
     }
     if (config.xff_num_trusted_hops == 0 || !headers.has(HeaderId::kForwardedProto))
-      headers.set(HeaderId::kForwardedProto, "http");
+      headers.set_view(HeaderId::kForwardedProto, "http");
     return;
   }
   if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops)) {
@@ -243,9 +231,9 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
   headers.remove(HeaderId::kForwardedClientCert);
   headers.remove(HeaderId::kEnvoyAltStatName);
   if (edge && facts.remote.is_ip())
-    headers.set(HeaderId::kEnvoyExternalAddress, headers.arena().copy(facts.remote.ip_string()));
+    headers.set(HeaderId::kEnvoyExternalAddress, facts.remote.ip_string());
   if (facts.internal)
-    headers.set(HeaderId::kEnvoyInternal, "true");
+    headers.set_view(HeaderId::kEnvoyInternal, "true");
   else
     remove_internal_headers(head, config, edge);
   if (!config.scheme_to_overwrite.empty()) {
@@ -266,13 +254,13 @@ void prepare_response(http::ResponseHead& head, const HttpConnectionManager& con
                       WorkerContext& worker) {
   http::Headers& headers = head.headers;
   remove_nominated(headers);
-  headers.remove_if([](const Header& h) { return is_hop_by_hop(h.id); });
+  headers.remove(kHopByHop);
   if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");
   if (!headers.has(HeaderId::kDate))
     headers.add(HeaderId::kDate, worker.dates.text(worker.loop.wall_now()));
   using Server = HttpConnectionManager::ServerHeader;
   if (config.server_header == Server::kOverwrite)
-    headers.set(HeaderId::kServer, config.server_name);
+    headers.set_view(HeaderId::kServer, config.server_name);
   else if (config.server_header == Server::kAppendIfAbsent && !headers.has(HeaderId::kServer))
     headers.add_view(HeaderId::kServer, config.server_name);
 }

@@ -4,13 +4,25 @@
 
 namespace pillion::proxy {
 
+Stream* Stream::make(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& http,
+                     const ConnectionFacts& connection) {
+  static_assert(sizeof(Stream) <= BlockPool::kBlockSize / 2);
+  return new (worker.blocks.take()) Stream(owner, worker, http, connection);
+}
+
+void Stream::operator delete(Stream* stream, std::destroying_delete_t) {
+  BlockPool& blocks = stream->worker_.blocks;
+  stream->~Stream();
+  blocks.give(stream);
+}
+
 Stream::Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& http,
                const ConnectionFacts& connection)
     : owner_(owner),
       worker_(worker),
       http_(http),
       connection_(connection),
-      arena_(worker.blocks),
+      arena_(worker.blocks, this + 1, BlockPool::kBlockSize - sizeof(Stream)),
       remote_(connection.remote),
       attempt_(*this),
       body_limit_(connection.buffer_limit),

@@ -9,6 +9,7 @@
 // kDone (reset). Owned by its Downstream until done, then deleted by the loop; worker thread.
 
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <string_view>
 
@@ -76,8 +77,11 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
     kDone
   };
 
-  Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& http,
-         const ConnectionFacts& connection);
+  // One block of the worker's pool holds the stream and the beginning of its arena: nothing is
+  // allocated for most requests, and what one touches lies together.
+  static Stream* make(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& http,
+                      const ConnectionFacts& connection);
+  static void operator delete(Stream* stream, std::destroying_delete_t);
   ~Stream() override;
 
   // From the codec, by way of the Downstream.
@@ -109,6 +113,8 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   [[nodiscard]] Phase phase() const { return phase_; }
 
  private:
+  Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& http,
+         const ConnectionFacts& connection);
   // filter::ChainOwner
   http::RequestHead& request() override { return *request_; }
   http::ResponseHead* response() override { return response_; }

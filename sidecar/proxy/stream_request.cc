@@ -278,8 +278,8 @@ void Stream::read_timeouts(const config::ForwardAction& action) {
     auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(expected).count();
     char text[24];
     char* end = std::to_chars(text, text + sizeof(text), ms).ptr;
-    headers.set(HeaderId::kEnvoyExpectedTimeoutMs,
-                arena_.copy({text, static_cast<std::size_t>(end - text)}));
+    headers.set_view(HeaderId::kEnvoyExpectedTimeoutMs,
+                     arena_.copy({text, static_cast<std::size_t>(end - text)}));
   }
 }
 
@@ -288,8 +288,8 @@ void Stream::start_attempt() {
   request_sent_ = false;
   ++info_.attempts;
   if (match_.virtual_host->config().include_request_attempt_count) {
-    request_->headers.set(HeaderId::kEnvoyAttemptCount,
-                          arena_.copy(std::to_string(info_.attempts)));
+    request_->headers.set_view(HeaderId::kEnvoyAttemptCount,
+                               arena_.copy(std::to_string(info_.attempts)));
   }
   upstream::PickHint hint;
   const upstream::Endpoint* tried[1] = {nullptr};

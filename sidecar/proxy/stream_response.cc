@@ -113,11 +113,11 @@ void Stream::edit_upstream_response(http::ResponseHead& head) {
                        .count();
     char text[24];
     char* end = std::to_chars(text, text + sizeof(text), elapsed).ptr;
-    headers.set(HeaderId::kEnvoyServiceTime,
-                arena_.copy({text, static_cast<std::size_t>(end - text)}));
+    headers.set_view(HeaderId::kEnvoyServiceTime,
+                     arena_.copy({text, static_cast<std::size_t>(end - text)}));
   }
   if (match_.virtual_host->config().include_attempt_count_in_response)
-    headers.set(HeaderId::kEnvoyAttemptCount, arena_.copy(std::to_string(info_.attempts)));
+    headers.set_view(HeaderId::kEnvoyAttemptCount, arena_.copy(std::to_string(info_.attempts)));
   match_.route->edit_response(head, context(), match_.weighted);
 }
 
@@ -317,7 +317,8 @@ void Stream::edit_own_response(http::ResponseHead& head) {
   if (info_.has_flag(ResponseFlag::kUpstreamOverflow) && !http_.config().suppress_envoy_headers)
     head.headers.add_view(HeaderId::kEnvoyOverloaded, "true");
   if (action_ != nullptr && match_.virtual_host->config().include_attempt_count_in_response)
-    head.headers.set(HeaderId::kEnvoyAttemptCount, arena_.copy(std::to_string(info_.attempts)));
+    head.headers.set_view(HeaderId::kEnvoyAttemptCount,
+                          arena_.copy(std::to_string(info_.attempts)));
 }
 
 void Stream::reset_stream(std::string_view details) {

@@ -1,5 +1,6 @@
 #include "sidecar/base/address.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -150,6 +151,30 @@ TEST(CidrRange, DropsTheBitsAfterThePrefix) {
   EXPECT_EQ(range("2001:db8:ffff::1", 36).to_string(), "2001:db8:f000::/36");
   EXPECT_EQ(range("1.2.3.4", 0).to_string(), "0.0.0.0/0");
   EXPECT_TRUE(range("10.1.2.3", 8).contains(ip("10.200.0.0")));
+}
+
+TEST(Address, WritesIpv4AsTheSystemDoes) {
+  for (uint32_t ip : {0u, 1u, 0x0a000001u, 0x7f000001u, 0xc0a80a64u, 0x09636463u, 0xffffffffu}) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_addr.s_addr = htonl(ip);
+    char text[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
+    Address address = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&v4), sizeof(v4));
+    EXPECT_EQ(address.ip_string(), text);
+  }
+}
+
+TEST(Address, CopiesOfUnixPathsAreTheirOwn) {
+  Address path = *Address::unix_path("/run/a");
+  Address copy = path;
+  path = *Address::parse_ip("10.0.0.1", 1);
+  EXPECT_EQ(copy.to_string(), "/run/a");
+  Address& same = copy;
+  copy = same;
+  EXPECT_EQ(copy.to_string(), "/run/a");
+  copy = path;
+  EXPECT_EQ(copy.to_string(), "10.0.0.1:1");
 }
 
 }  // namespace

@@ -113,5 +113,14 @@ TEST(BlockPool, KeepsNoMoreThanItsMaximum) {
   pool.give(blocks[0]);
 }
 
+TEST(Arena, UsesTheMemoryItIsGivenBeforeAnyBlock) {
+  BlockPool pool;
+  alignas(16) char first[64];
+  Arena arena(pool, first, sizeof(first));
+  EXPECT_EQ(arena.allocate(48), static_cast<void*>(first));
+  auto* next = static_cast<char*>(arena.allocate(48));
+  EXPECT_TRUE(next < first || next >= first + sizeof(first));
+}
+
 }  // namespace
 }  // namespace pillion

@@ -53,5 +53,24 @@ TEST(Text, EscapesForJson) {
   EXPECT_EQ(out, "<a\\\"b\\\\c\\n\\r\\t\\u0001\\u001f\\u0000d\x7f/");
 }
 
+TEST(Text, LowersAsciiLettersOnlyWhereverTheyStand) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  for (std::size_t from = 0; from < 9; ++from) {
+    std::string text = all.substr(from);
+    std::string out(text.size(), '?');
+    lower_into(out.data(), text);
+    for (std::size_t i = 0; i < text.size(); ++i) EXPECT_EQ(out[i], lower(text[i])) << from + i;
+  }
+}
+
+TEST(Text, TakesMembersOffAList) {
+  std::string_view list = " a ,,b,";
+  EXPECT_EQ(take_member(list), "a");
+  EXPECT_EQ(take_member(list), "");
+  EXPECT_EQ(take_member(list), "b");
+  EXPECT_TRUE(list.empty());
+}
+
 }  // namespace
 }  // namespace pillion

@@ -158,5 +158,18 @@ TEST_F(HeadersTest, RemoveIfKeepsTheOrderOfTheRest) {
   EXPECT_EQ(text(), "x-0=v;x-2=v;x-4=v;");
 }
 
+TEST_F(HeadersTest, RemovesASetOfNames) {
+  headers_.add("connection", "close");
+  headers_.add("x-a", "1");
+  headers_.add("upgrade", "websocket");
+  headers_.add("upgrade", "h2c");
+  EXPECT_EQ(headers_.remove(header_ids({HeaderId::kConnection, HeaderId::kUpgrade, HeaderId::kTe})),
+            3u);
+  EXPECT_EQ(headers_.size(), 1u);
+  EXPECT_FALSE(headers_.has(HeaderId::kUpgrade));
+  EXPECT_TRUE(headers_.find("x-a") != nullptr);
+  EXPECT_EQ(headers_.remove(header_ids({HeaderId::kConnection})), 0u);
+}
+
 }  // namespace
 }  // namespace pillion::http
