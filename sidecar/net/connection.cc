@@ -12,7 +12,7 @@ namespace {
 
 // One read buffer per thread, lent to whichever connection is being read; what is left over is
 // copied by its owner.
-constexpr std::size_t kReadSize = 64 * 1024;
+constexpr std::size_t kReadSize = 256 * 1024;
 char* read_buffer() {
   thread_local std::unique_ptr<char[]> buffer(new char[kReadSize]);
   return buffer.get();
