@@ -57,11 +57,18 @@ std::optional<Refusal> check_nominated(const http::Headers& headers) {
   return std::nullopt;
 }
 
-void remove_hop_by_hop(http::Headers& headers, bool keep_te_trailers) {
+// What asks for an upgrade, or grants it, passes as it was written.
+void remove_hop_by_hop(http::Headers& headers, bool upgrade) {
   remove_nominated(headers);
-  headers.remove_if([](const Header& h) { return is_hop_by_hop(h.id); });
+  headers.remove_if([upgrade](const Header& h) {
+    if (upgrade && (h.id == HeaderId::kConnection || h.id == HeaderId::kUpgrade)) return false;
+    return is_hop_by_hop(h.id);
+  });
+}
+
+void sanitize_te(http::Headers& headers) {
   if (const Header* te = headers.find(HeaderId::kTe)) {
-    if (keep_te_trailers && list_has_token(te->value(), "trailers"))
+    if (list_has_token(te->value(), "trailers"))
       headers.set(HeaderId::kTe, "trailers");
     else
       headers.remove(HeaderId::kTe);
@@ -235,7 +242,8 @@ std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnecti
 void prepare_request(http::RequestHead& head, const HttpConnectionManager& config,
                      RequestFacts& facts, WorkerContext& worker) {
   http::Headers& headers = head.headers;
-  remove_hop_by_hop(headers, true);
+  remove_hop_by_hop(headers, !head.protocol.empty());
+  sanitize_te(headers);
   strip_host(head, config, facts.local_port);
   identify_client(head, config, facts, worker);
   bool edge = !facts.internal && config.use_remote_address;
@@ -265,8 +273,7 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
 void prepare_response(http::ResponseHead& head, const HttpConnectionManager& config,
                       WorkerContext& worker) {
   http::Headers& headers = head.headers;
-  remove_nominated(headers);
-  headers.remove_if([](const Header& h) { return is_hop_by_hop(h.id); });
+  remove_hop_by_hop(headers, head.status == 101);
   if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");
   if (!headers.has(HeaderId::kDate))
     headers.add(HeaderId::kDate, worker.dates.text(worker.loop.wall_now()));

@@ -64,6 +64,11 @@ HALF_CLOSE = (
 )
 
 
+NEVER_OPENED = (
+    "A limit of 0 lets nothing through: its breaker is open and says so. Envoy's gauge is set only by requests that are let through."
+)
+
+
 def each(group, names, make, *args):
     return [make("%s/%s" % (group, name), *args) for name in names]
 
@@ -92,6 +97,20 @@ KNOWN = [
     Known("*", r"stat\.http\.\w+\.downstream_cx_(delayed_close_timeout|destroy_(local|remote))", HALF_CLOSE,
           {r"stat\.http\.\w+\.downstream_cx_delayed_close_timeout": "None"}),
     Known("*", r"stat\.cluster\.[\w-]+\.(membership_(healthy|total|change)|max_host_weight|update_\w+|default\.total_match_count)", UNUSED),
+    Known("breakers/*", r"stat\.cluster\.[\w-]+\.circuit_breakers\.\w+\.rq_(pending_|retry_)?open", NEVER_OPENED,
+          {r"stat\.cluster\.(no-\w+|budget|high)\.circuit_breakers\.\w+\.rq_(pending_|retry_)?open": "1"}),
+    Known("breakers/*", r"stat\.cluster\.remaining\.circuit_breakers\.default\.remaining_\w+", UNUSED,
+          {r"stat\.cluster\.remaining\.circuit_breakers\.default\.remaining_rq": "None"}),
+    Known("breakers/remaining tracked", r"stat\.cluster\.remaining\.circuit_breakers\.default\.remaining_cx_pools",
+          "Pools have no limit here; what is left of that is just a large number."),
+    Known("breakers/no pending allowed", r"log\.0\.host", "The endpoint had been chosen; which one it was is worth a log line."),
+    Known("prometheus/breakers", r"prometheus\.(type\.)?envoy_cluster_circuit_breakers_\w+_rq_(pending_|retry_)?open(\{.*)?", NEVER_OPENED),
+    Known("prometheus/breakers", r"prometheus\.envoy_cluster_circuit_breakers_default_remaining_cx_pools\{.*",
+          "Pools have no limit here; what is left of that is just a large number."),
+    Known("tunnels/origin answers 200", r"client\.0\.(body|header\.content-length)|log\.0\.(details|sent)|stat\.cluster\.a\.(external\.)?upstream_rq_\w+",
+          "A server may ignore Upgrade and answer as usual (RFC 9110 section 7.8); the client gets that answer, with its body.",
+          {r"client\.0\.body": "plain"}),
+    Known("tunnels/connect not configured", r"client\.0\.header\.content-length", "A 2xx to CONNECT has no content-length (RFC 9110 section 9.3.6)."),
     Known("prometheus/*", r"prometheus\.(type\.)?envoy_http_downstream_cx_(delayed_close_timeout|destroy_(local|remote))(\{.*)?", HALF_CLOSE),
     Known("prometheus/*", r"prometheus\.(type\.)?envoy_cluster_(default_total_match_count|membership_\w+)(\{.*)?", UNUSED),
     refused("limits/default url of 70 KB", "A target that is too long is a 414, which says more than 431 (RFC 9110 section 15.5.15).", "414 URI Too Long"),
