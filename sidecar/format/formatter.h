@@ -73,6 +73,10 @@ class JsonFormatter {
   bool omit_empty_ = false;
 };
 
+// Whether any format that was parsed asks for %ROUTE_RESOLUTION_TIME_US%: reading the clock twice
+// for each request is a price that is paid only then.
+bool route_times_wanted();
+
 // "UF,URX" or "-" when no flag is set: %RESPONSE_FLAGS%. The long form is %RESPONSE_FLAGS_LONG%.
 void append_response_flags(std::string& out, uint64_t flags, bool long_names = false);
 // The flag of a short name such as "UF"; none if there is no such flag.

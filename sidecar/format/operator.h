@@ -25,6 +25,7 @@ struct Piece {
   std::string text;               // the literal, or the first argument
   std::string other;              // the second argument
   std::vector<std::string> keys;  // a path into metadata
+  std::vector<Piece> parts;       // operators within this one
   uint32_t limit = kNoLimit;      // :Z, in bytes
   uint8_t option = 0;             // what the operator's parse function makes of it
   uint8_t option2 = 0;
@@ -55,6 +56,7 @@ std::span<const Operator> stream_operators();
 std::span<const Operator> time_operators();
 std::span<const Operator> address_operators();
 std::span<const Operator> metadata_operators();
+std::span<const Operator> coalesce_operators();
 
 // Makes the piece of "%NAME(argument):length%". `argument` is null without brackets.
 Result<Piece, Problem> make_operator(std::string_view name, const std::string_view* argument,

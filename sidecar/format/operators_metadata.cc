@@ -150,7 +150,6 @@ constexpr Operator kOperators[] = {
     {"DYNAMIC_METADATA", append_never, kPathSyntax, false, parse_path, append_never},
     {"FILTER_STATE", append_never, kPathSyntax, false, parse_filter_state},
     {"UPSTREAM_FILTER_STATE", append_never, kPathSyntax, false, parse_filter_state},
-    {"PER_REQUEST_STATE", append_never, kParamsRequired},
     {"TRACE_ID", append_never},
     {"SPAN_ID", append_never},
     {"DOWNSTREAM_TRANSPORT_FAILURE_REASON", append_never},

@@ -1,6 +1,7 @@
 // Operators for durations and points in time.
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <utility>
 
@@ -46,6 +47,20 @@ bool append_never(std::string&, const Piece&, const Context&) {
   return false;
 }
 
+std::atomic<bool> route_times{false};
+
+Result<Unit, Problem> want_route_times(Piece&, std::string_view) {
+  route_times.store(true, std::memory_order_relaxed);
+  return Unit{};
+}
+
+bool append_route_time(std::string& out, const Piece&, const Context& context) {
+  if (context.info->route_resolutions == 0) return false;
+  append_difference<std::chrono::microseconds>(out, Time{},
+                                               Time(context.info->route_resolution_time));
+  return true;
+}
+
 // %COMMON_DURATION%: Envoy's names for the points. A name that is not here, or that
 // needs TLS, is a point that nothing sets.
 struct NamedPoint {
@@ -53,6 +68,8 @@ struct NamedPoint {
   Point point;
 };
 constexpr NamedPoint kPoints[] = {
+    {"DS_CX_BEG", &StreamTimes::connection_start},
+    {"DS_CX_END", &StreamTimes::connection_end},
     {"DS_RX_BEG", &StreamTimes::start},
     {"DS_RX_END", &StreamTimes::request_received},
     {"US_CX_BEG", &StreamTimes::upstream_connect_start},
@@ -60,9 +77,10 @@ constexpr NamedPoint kPoints[] = {
     {"US_TX_BEG", &StreamTimes::request_sent_first},
     {"US_TX_END", &StreamTimes::request_sent_last},
     {"US_RX_BEG", &StreamTimes::response_first},
+    {"US_RX_BODY_BEG", &StreamTimes::response_body_first},
     {"US_RX_END", &StreamTimes::response_last},
     {"DS_TX_BEG", &StreamTimes::downstream_first},
-    {"DS_TX_END", &StreamTimes::end},
+    {"DS_TX_END", &StreamTimes::downstream_last},
 };
 constexpr uint8_t kNoPoint = 0xff;
 
@@ -90,7 +108,9 @@ bool append_common_duration(std::string& out, const Piece& piece, const Context&
   if (piece.option == kNoPoint || piece.option2 == kNoPoint) return false;
   Time from = context.info->times.*kPoints[piece.option].point;
   Time to = context.info->times.*kPoints[piece.option2].point;
-  if (!is_set(from) || !is_set(to)) return false;
+  // As in Envoy, a point that comes before the other has no distance to it: a connection that an
+  // earlier request opened, say.
+  if (!is_set(from) || !is_set(to) || to < from) return false;
   if (piece.text == "us") {
     append_difference<std::chrono::microseconds>(out, from, to);
   } else if (piece.text == "ns") {
@@ -134,7 +154,9 @@ constexpr Operator kOperators[] = {
     {"REQUEST_DURATION", append_millis<&T::start, &T::request_received>, kCommandOnly, true},
     {"REQUEST_TX_DURATION", append_millis<&T::start, &T::request_sent_last>, kCommandOnly, true},
     {"RESPONSE_DURATION", append_millis<&T::start, &T::response_first>, kCommandOnly, true},
-    {"RESPONSE_TX_DURATION", append_millis<&T::response_first, &T::end>, kCommandOnly, true},
+    {"RESPONSE_TX_DURATION", append_millis<&T::response_first, &T::downstream_last>, kCommandOnly,
+     true},
+    {"ROUTE_RESOLUTION_TIME_US", append_route_time, kCommandOnly, true, want_route_times},
     {"UPSTREAM_CONNECTION_POOL_READY_DURATION", append_millis<&T::pool_requested, &T::pool_ready>,
      kCommandOnly, true},
     // No TLS towards the client, and no QUIC.
@@ -148,6 +170,10 @@ constexpr Operator kOperators[] = {
 };
 
 }  // namespace
+
+bool route_times_wanted() {
+  return route_times.load(std::memory_order_relaxed);
+}
 
 std::span<const Operator> time_operators() {
   return kOperators;

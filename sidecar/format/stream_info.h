@@ -52,6 +52,8 @@ enum class ResponseFlag : uint8_t {
 
 // When things happened; an unset point is the epoch (time_since_epoch() == 0).
 struct StreamTimes {
+  Time connection_start{};  // the client's connection was accepted
+  Time connection_end{};    // and was over before the stream was
   Time start{};             // first byte of the request head
   Time request_received{};  // last byte of the request
   Time pool_requested{};    // the first attempt asked its pool for a connection
@@ -60,10 +62,12 @@ struct StreamTimes {
   Time upstream_connected{};
   Time request_sent_first{};  // first byte sent upstream
   Time request_sent_last{};
-  Time response_first{};  // first byte received from upstream
+  Time response_first{};       // first byte received from upstream
+  Time response_body_first{};  // and of its body
   Time response_last{};
   Time downstream_first{};  // first byte sent downstream
-  Time end{};               // last byte sent downstream, or the stream's end
+  Time downstream_last{};   // last byte of a response that was sent whole
+  Time end{};               // the stream's end
 };
 
 // One host that a request was tried on, in the stream's arena; oldest first.
@@ -83,13 +87,16 @@ struct StreamInfo {
   const Address* downstream_local = nullptr;          // after original_dst; else as the next
   const Address* downstream_direct_local = nullptr;   // the socket's own
   uint64_t connection_id = 0;
+  int downstream_socket = -1;  // for what only the system knows, such as round-trip times
   std::string_view requested_server_name;
   std::string_view listener_name;
   std::string_view filter_chain_name;
   std::optional<http::Version> protocol;
 
-  uint64_t request_body_bytes = 0;     // %BYTES_RECEIVED%
-  uint64_t response_body_bytes = 0;    // %BYTES_SENT%
+  uint64_t request_body_bytes = 0;   // %BYTES_RECEIVED%
+  uint64_t response_body_bytes = 0;  // %BYTES_SENT%
+  // Of field lines, all attempts together. As Envoy counts: sent ones whole, received ones by name,
+  // value and three bytes more.
   uint64_t request_header_bytes = 0;   // %DOWNSTREAM_HEADER_BYTES_RECEIVED%
   uint64_t response_header_bytes = 0;  // %DOWNSTREAM_HEADER_BYTES_SENT%
   uint64_t upstream_header_received = 0;
@@ -101,15 +108,14 @@ struct StreamInfo {
 
   int response_code = 0;  // 0: no response was started
   std::string_view response_code_details;
-  std::string_view connection_termination_details;
   std::string_view upstream_transport_failure;
-  // "Normal", "LocalReset", "RemoteReset"; empty while the connection is open.
-  std::string_view downstream_close_type;
-  std::string_view upstream_close_type;
-  std::string_view downstream_local_close_reason;
-  std::string_view upstream_local_close_reason;
-  uint64_t flags = 0;  // bit per ResponseFlag
+  // "RemoteReset" once the peer has reset the connection; else "Normal", also while it is open.
+  std::string_view downstream_close_type = "Normal";
+  std::string_view upstream_close_type;  // of the last attempt
+  uint64_t flags = 0;                    // bit per ResponseFlag
   uint32_t attempts = 0;
+  uint32_t route_resolutions = 0;    // how often a route was looked for
+  Duration route_resolution_time{};  // measured when format::route_times_wanted()
 
   std::string_view route_name;
   std::string_view virtual_host_name;
@@ -127,7 +133,6 @@ struct StreamInfo {
   std::string_view upstream_host_name;  // endpoint's hostname, or its address as text
   std::optional<http::Version> upstream_protocol;
   uint64_t upstream_connection_id = 0;
-  uint64_t upstream_request_attempt_count = 0;
   AttemptedHost* attempted = nullptr;  // the first
 
   bool health_check = false;  // answered by, or marked as, a health check

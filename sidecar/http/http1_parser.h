@@ -41,6 +41,11 @@ class Http1Parser {
   [[nodiscard]] bool keep_alive() const { return keep_alive_; }
   // The message at hand has begun and is not complete.
   [[nodiscard]] bool in_message() const { return in_message_; }
+  // The bytes of a head's fields as Envoy counts received ones: name, value and three more.
+  // `fields` are those of the head at hand; transfer-encoding, which is not among them, counts too.
+  [[nodiscard]] std::size_t head_field_bytes(const Headers& fields) const {
+    return fields.byte_size() - fields.size() + (chunked_ ? kChunkedFieldBytes : 0);
+  }
   [[nodiscard]] bool in_head() const { return in_message_ && !head_done_; }
   [[nodiscard]] const ProtocolError& error() const { return error_; }
   [[nodiscard]] uint32_t head_bytes() const { return head_bytes_; }
@@ -93,6 +98,8 @@ class Http1Parser {
   CodecLimits limits_;
   // Bytes of chunk extensions that the body has not outweighed.
   static constexpr uint64_t kMaxChunkOverhead = 16 * 1024;
+  static constexpr std::size_t kChunkedFieldBytes =
+      std::string_view("transfer-encodingchunked").size() + 3;
   uint64_t chunk_overhead_ = 0;
   uint32_t head_bytes_ = 0;
   uint32_t fields_ = 0;

@@ -38,10 +38,7 @@ char* put_field(char* to, std::string_view name, std::string_view value, bool pr
 char* put_tail(char* to, const Http1Tail& tail) {
   bool proper = tail.proper_case;
   if (tail.content_length_zero) to = put_field(to, "content-length", "0", proper);
-  if (!tail.upgrade.empty()) {
-    to = put_field(to, "connection", "upgrade", proper);
-    to = put_field(to, "upgrade", tail.upgrade, proper);
-  } else if (tail.close) {
+  if (tail.close) {
     to = put_field(to, "connection", "close", proper);
   } else if (tail.keep_alive) {
     to = put_field(to, "connection", "keep-alive", proper);
@@ -50,12 +47,12 @@ char* put_tail(char* to, const Http1Tail& tail) {
   return put(to, "\r\n");
 }
 
-// Writes start line, fields and tail. One contiguous reservation when they fit a block, which they
-// nearly always do; else piece by piece.
+// Writes start line, fields and tail; the number of bytes. One contiguous reservation when they fit
+// a block, which they nearly always do; else piece by piece.
 template <std::size_t N>
-void write(Buffer& out, const std::string_view (&start)[N], const Headers& headers,
-           const Http1Tail& tail) {
-  std::size_t size = headers.byte_size() + kTailRoom + tail.upgrade.size();
+std::size_t write(Buffer& out, const std::string_view (&start)[N], const Headers& headers,
+                  const Http1Tail& tail) {
+  std::size_t size = headers.byte_size() + kTailRoom;
   for (std::string_view piece : start) size += piece.size();
   if (size <= Buffer::kMaxReserve) {
     char* begin = out.reserve(size);
@@ -63,9 +60,11 @@ void write(Buffer& out, const std::string_view (&start)[N], const Headers& heade
     for (std::string_view piece : start) to = put(to, piece);
     for (const Header& h : headers) to = put_field(to, h.name(), h.value(), tail.proper_case);
     to = put_tail(to, tail);
-    out.commit(static_cast<std::size_t>(to - begin));
-    return;
+    auto written = static_cast<std::size_t>(to - begin);
+    out.commit(written);
+    return written;
   }
+  std::size_t before = out.size();
   for (std::string_view piece : start) out.append(piece);
   // A name, too, may be longer than a block.
   std::string piece;
@@ -77,30 +76,33 @@ void write(Buffer& out, const std::string_view (&start)[N], const Headers& heade
     out.append(h.value());
     out.append("\r\n");
   }
-  piece.resize(kTailRoom + tail.upgrade.size());
+  piece.resize(kTailRoom);
   piece.resize(static_cast<std::size_t>(put_tail(piece.data(), tail) - piece.data()));
   out.append(piece);
+  return out.size() - before;
 }
+
+constexpr std::size_t kEmptyLine = 2;
 
 }  // namespace
 
-void write_head(Buffer& out, const RequestHead& head, const Http1Tail& tail) {
+std::size_t write_head(Buffer& out, const RequestHead& head, const Http1Tail& tail) {
   std::string_view target = head.method == Method::kConnect ? head.authority : head.path;
   std::string_view host_name = tail.proper_case ? " HTTP/1.1\r\nHost: " : " HTTP/1.1\r\nhost: ";
-  write(out, {head.method_text, " ", target, host_name, head.authority, "\r\n"}, head.headers,
-        tail);
+  std::size_t written = write(
+      out, {head.method_text, " ", target, host_name, head.authority, "\r\n"}, head.headers, tail);
+  constexpr std::size_t kAroundTarget = std::string_view("  HTTP/1.1\r\n").size();
+  return written - head.method_text.size() - target.size() - kAroundTarget - kEmptyLine;
 }
 
-void write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail) {
+std::size_t write_head(Buffer& out, const ResponseHead& head, const Http1Tail& tail) {
   char status[4] = {static_cast<char>('0' + head.status / 100 % 10),
                     static_cast<char>('0' + head.status / 10 % 10),
                     static_cast<char>('0' + head.status % 10), ' '};
-  write(out,
-        {std::string_view(tail.http10 ? "HTTP/1.0 " : "HTTP/1.1 "),
-         {status, 4},
-         reason_phrase(head.status),
-         "\r\n"},
-        head.headers, tail);
+  std::string_view version = tail.http10 ? "HTTP/1.0 " : "HTTP/1.1 ";
+  std::string_view phrase = reason_phrase(head.status);
+  std::size_t written = write(out, {version, {status, 4}, phrase, "\r\n"}, head.headers, tail);
+  return written - version.size() - sizeof(status) - phrase.size() - 2 - kEmptyLine;
 }
 
 void write_chunk_size(Buffer& out, std::size_t size) {

@@ -102,8 +102,11 @@ void Attempt::on_response_end(http::Headers* trailers) {
 }
 
 void Attempt::note_wire(const upstream::ClientConnection& connection) {
-  stream_.info().upstream_wire_sent += connection.request_wire_bytes();
-  stream_.info().upstream_wire_received += connection.response_wire_bytes();
+  StreamInfo& info = stream_.info();
+  info.upstream_wire_sent += connection.request_wire_bytes();
+  info.upstream_wire_received += connection.response_wire_bytes();
+  info.upstream_header_sent += connection.request_header_bytes();
+  info.upstream_header_received += connection.response_header_bytes();
 }
 
 void Attempt::on_response_failed(const upstream::AttemptFailure& failure) {

@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kMaxPending = 64 * 1024;
 
 http::CodecLimits limits_of(const config::HttpConnectionManager& config) {
-  return {config.max_request_headers_kb * 1024, config.max_headers_count};
+  return {config.max_request_headers_kb * 1024, config.max_headers_count,
+          config.allow_chunked_length};
 }
 
 }  // namespace
@@ -25,8 +26,14 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
       listener_(std::move(listener)),
       http_(http),
       connection_(worker.loop, *this, std::move(fd)),
-      facts_{++worker.next_connection_id * metrics::kMaxWorkers + worker.index, remote, local,
-             listener_->config().name, listener_->config().buffer_limit},
+      facts_{++worker.next_connection_id * metrics::kMaxWorkers + worker.index,
+             remote,
+             local,
+             listener_->config().name,
+             listener_->config().buffer_limit,
+             http.chain_name(),
+             connection_.fd(),
+             worker.loop.now()},
       parser_(http::Role::kServer, *this, limits_of(http.config())),
       timer_(io::Timer::of<&Downstream::on_timer>(worker.loop.timers(), *this)),
       opened_(worker.loop.now()) {
@@ -136,6 +143,7 @@ void Downstream::on_request(http::StreamId, http::RequestHead& head, bool end) {
   head_request_ = head.method == http::Method::kHead;
   http10_ = head.version == http::Version::kHttp10 && http_.config().accept_http_10;
   if (!parser_.keep_alive()) close_after_ = true;
+  stream_->info().request_header_bytes = parser_.head_field_bytes(head.headers);
   stream_->on_request(head, end);
 }
 
@@ -162,14 +170,14 @@ bool Downstream::should_drain() {
   return false;
 }
 
-void Downstream::send_head(const http::ResponseHead& head, bool end, bool tunnel) {
+void Downstream::send_head(http::ResponseHead& head, bool end, bool tunnel) {
   http::Http1Tail tail;
   tail.proper_case = http_.config().proper_case_headers;
   tail.http10 = http10_;
   ended_ = end;
   if (tunnel) {
     chunked_ = false;
-    http::write_head(connection_.output(), head, tail);
+    stream_->info().response_header_bytes += http::write_head(connection_.output(), head, tail);
     return;
   }
   bool bodiless = head.status == 204 || head.status == 304;
@@ -186,7 +194,9 @@ void Downstream::send_head(const http::ResponseHead& head, bool end, bool tunnel
   chunked_ = tail.chunked && !head_request_;
   tail.close = close_after_;
   tail.keep_alive = http10_ && !close_after_;
-  http::write_head(connection_.output(), head, tail);
+  stream_->info().response_header_bytes += http::write_head(connection_.output(), head, tail);
+  // For the log: %RESP(connection)%, and what the fields weigh.
+  if (close_after_) head.headers.add_view(http::HeaderId::kConnection, "close");
 }
 
 void Downstream::wire_bytes(uint64_t& received, uint64_t& sent) {
@@ -197,7 +207,7 @@ void Downstream::wire_bytes(uint64_t& received, uint64_t& sent) {
 void Downstream::send_interim(int status, const http::ResponseHead* head) {
   if (http10_) return;  // HTTP/1.0 has no interim responses
   if (head != nullptr) {
-    http::write_head(connection_.output(), *head, {});
+    stream_->info().response_header_bytes += http::write_head(connection_.output(), *head, {});
   } else {
     std::string line = "HTTP/1.1 " + std::to_string(status) + " ";
     line += http::reason_phrase(status);
@@ -328,7 +338,9 @@ void Downstream::on_end() {
   close(false);
 }
 
-void Downstream::on_failed(Error) {
+void Downstream::on_failed(Error error) {
+  if (stream_ != nullptr && error.code == Code::kReset)
+    stream_->info().downstream_close_type = "RemoteReset";
   close(false);
 }
 

@@ -47,7 +47,7 @@ class Downstream final : public io::Disposable,
   void on_body(http::StreamId id, std::string_view data) override;
   void on_message_end(http::StreamId id, http::Headers* trailers) override;
   // StreamOwner
-  void send_head(const http::ResponseHead& head, bool end, bool tunnel) override;
+  void send_head(http::ResponseHead& head, bool end, bool tunnel) override;
   void wire_bytes(uint64_t& received, uint64_t& sent) override;
   void send_interim(int status, const http::ResponseHead* head) override;
   void send_body(std::string_view data) override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 
 #include "sidecar/base/text.h"
 #include "sidecar/http/http1_parser.h"
@@ -156,8 +157,12 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
                                 : headers.arena().copy(facts.direct_remote.ip_string());
       append_list(headers, HeaderId::kForwardedFor, ip);
     }
-    if (config.xff_num_trusted_hops == 0 || !headers.has(HeaderId::kForwardedProto))
+    // A trusted proxy in front knows better by what address and scheme the client has come.
+    bool first_hop = config.xff_num_trusted_hops == 0;
+    if (first_hop || !headers.has(HeaderId::kForwardedProto))
       headers.set(HeaderId::kForwardedProto, "http");
+    if (config.append_x_forwarded_port && (first_hop || !headers.has(HeaderId::kForwardedPort)))
+      headers.set(HeaderId::kForwardedPort, headers.arena().copy(std::to_string(facts.local_port)));
     return;
   }
   if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops)) {
@@ -264,7 +269,8 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
     head.scheme = proto == "https" ? "https" : "http";
   }
   if (config.generate_request_id) {
-    bool keep = headers.has(HeaderId::kRequestId) && (!edge || config.preserve_external_request_id);
+    bool keep = !headers.value(HeaderId::kRequestId).empty() &&
+                (!edge || config.preserve_external_request_id);
     if (!keep) headers.set(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
   }
   if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");

@@ -21,9 +21,10 @@ Result<std::vector<std::unique_ptr<AccessLogger>>, Problem> compile_loggers(
 
 }  // namespace
 
-HttpRuntime::HttpRuntime(std::shared_ptr<const config::HttpConnectionManager> config,
-                         const std::string& listener_stat_name, metrics::Registry& metrics)
-    : config_(std::move(config)),
+HttpRuntime::HttpRuntime(const config::FilterChain& chain, const std::string& listener_stat_name,
+                         metrics::Registry& metrics)
+    : chain_name_(chain.name),
+      config_(chain.http),
       stats_(metrics, metrics::http_scope(config_->stat_prefix)),
       listener_stats_(metrics,
                       metrics::listener_http_scope(listener_stat_name, config_->stat_prefix)),
@@ -49,10 +50,9 @@ metrics::VirtualClusterStats& HttpRuntime::route_stats(const std::string& host,
 }
 
 Result<std::unique_ptr<HttpRuntime>, Problem> HttpRuntime::compile(
-    std::shared_ptr<const config::HttpConnectionManager> config,
-    const std::string& listener_stat_name, const SnapshotDeps& deps) {
-  std::unique_ptr<HttpRuntime> runtime(
-      new HttpRuntime(std::move(config), listener_stat_name, deps.metrics));
+    const config::FilterChain& chain, const std::string& listener_stat_name,
+    const SnapshotDeps& deps) {
+  std::unique_ptr<HttpRuntime> runtime(new HttpRuntime(chain, listener_stat_name, deps.metrics));
   TRY(runtime->router_, route::Router::compile(runtime->config_->routes));
   TRY(runtime->loggers_, compile_loggers(runtime->config_->access_logs, deps));
   if (runtime->config_->local_reply) {
@@ -82,12 +82,11 @@ Result<std::unique_ptr<ListenerRuntime>, Problem> ListenerRuntime::compile(
       new ListenerRuntime(std::move(config), stat_name, deps.metrics));
   const config::Listener& listener = *runtime->config_;
   for (const config::FilterChain& chain : listener.chains) {
-    TRY(std::unique_ptr<HttpRuntime> http, HttpRuntime::compile(chain.http, stat_name, deps));
+    TRY(std::unique_ptr<HttpRuntime> http, HttpRuntime::compile(chain, stat_name, deps));
     runtime->chains_.push_back({&chain, std::move(http)});
   }
   if (listener.default_chain) {
-    TRY(runtime->default_chain_,
-        HttpRuntime::compile(listener.default_chain->http, stat_name, deps));
+    TRY(runtime->default_chain_, HttpRuntime::compile(*listener.default_chain, stat_name, deps));
   }
   TRY(runtime->loggers_, compile_loggers(listener.access_logs, deps));
   return runtime;

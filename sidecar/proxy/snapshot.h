@@ -26,13 +26,14 @@ struct SnapshotDeps {
   AccessLogSinks& log_sinks;
 };
 
-// One HTTP connection manager, compiled.
+// One filter chain with its HTTP connection manager, compiled.
 class HttpRuntime {
  public:
   static Result<std::unique_ptr<HttpRuntime>, Problem> compile(
-      std::shared_ptr<const config::HttpConnectionManager> config,
-      const std::string& listener_stat_name, const SnapshotDeps& deps);
+      const config::FilterChain& chain, const std::string& listener_stat_name,
+      const SnapshotDeps& deps);
   [[nodiscard]] const config::HttpConnectionManager& config() const { return *config_; }
+  [[nodiscard]] const std::string& chain_name() const { return chain_name_; }
   [[nodiscard]] const route::Router& router() const { return *router_; }
   [[nodiscard]] const std::vector<std::unique_ptr<AccessLogger>>& loggers() const {
     return loggers_;
@@ -51,8 +52,9 @@ class HttpRuntime {
   [[nodiscard]] const config::UpgradeConfig* upgrade(std::string_view type) const;
 
  private:
-  HttpRuntime(std::shared_ptr<const config::HttpConnectionManager> config,
-              const std::string& listener_stat_name, metrics::Registry& metrics);
+  HttpRuntime(const config::FilterChain& chain, const std::string& listener_stat_name,
+              metrics::Registry& metrics);
+  std::string chain_name_;
   std::shared_ptr<const config::HttpConnectionManager> config_;
   std::unique_ptr<route::Router> router_;
   std::vector<std::unique_ptr<AccessLogger>> loggers_;

@@ -24,8 +24,11 @@ Stream::Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& htt
   info_.connection_id = connection.id;
   info_.downstream_remote = &remote_;
   info_.downstream_direct_remote = &connection.remote;
-  info_.downstream_local = &connection.local;
+  info_.downstream_local = info_.downstream_direct_local = &connection.local;
+  info_.downstream_socket = connection.socket;
+  info_.times.connection_start = connection.opened;
   info_.listener_name = connection.listener_name;
+  info_.filter_chain_name = connection.filter_chain_name;
   metrics::HttpStats& stats = http.stats();
   stats.downstream_rq_total.add();
   stats.downstream_rq_http1_total.add();

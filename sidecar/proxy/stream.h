@@ -27,8 +27,8 @@ namespace pillion::proxy {
 // What a stream asks of the connection it came in on.
 class StreamOwner {
  public:
-  // `tunnel`: bytes follow untouched.
-  virtual void send_head(const http::ResponseHead& head, bool end, bool tunnel) = 0;
+  // `tunnel`: bytes follow untouched. Adds "connection: close" to the head when it says so.
+  virtual void send_head(http::ResponseHead& head, bool end, bool tunnel) = 0;
   virtual void send_interim(int status, const http::ResponseHead* head) = 0;
   virtual void send_body(std::string_view data) = 0;
   virtual void send_end(const http::Headers* trailers) = 0;
@@ -57,6 +57,9 @@ struct ConnectionFacts {
   Address local;
   std::string_view listener_name;
   uint32_t buffer_limit = 1024 * 1024;
+  std::string_view filter_chain_name;
+  int socket = -1;
+  Time opened{};
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {
@@ -215,7 +218,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   // after that.
   Buffer body_;
   std::size_t body_limit_;
-  std::string_view upgrade_;  // the type, when this is a tunnel in the making
+  std::string_view upgrade_;      // the type, when this is a tunnel in the making
   bool tunnel_wanted_ = false;    // CONNECT, or an upgrade
   bool tunnel_admitted_ = false;  // ... that the configuration allows
   Phase phase_ = Phase::kIdle;

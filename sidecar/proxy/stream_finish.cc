@@ -103,6 +103,7 @@ void Stream::on_downstream_gone() {
   if (done()) return;
   info_.set_flag(ResponseFlag::kDownstreamConnectionTermination);
   info_.response_code_details = "downstream_remote_disconnect";
+  info_.times.connection_end = worker_.loop.now();
   if (!info_.protocol)
     info_.protocol = http::Version::kHttp11;  // it got no further than this codec
   count_rx_reset();

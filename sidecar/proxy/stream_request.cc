@@ -31,7 +31,6 @@ void Stream::on_request(http::RequestHead& head, bool end) {
   request_complete_ = end;
   info_.protocol = head.version;
   // As Envoy counts: three bytes beside each field, and the host is one of them.
-  info_.request_header_bytes = head.headers.byte_size() - head.headers.size();
   if (head.authority.data() != nullptr) info_.request_header_bytes += head.authority.size() + 7;
   head.headers.join_repeated(true);
   touch();
@@ -64,8 +63,10 @@ bool Stream::admit_request() {
     reply(404, {}, "absolute_path_rejected");
     return false;
   }
+  // The head was well formed as HTTP/1, so that where the next request begins is known.
+  bool goes_on = config.stream_error_on_invalid_message;
   if (head.authority.data() == nullptr) {
-    owner_.close_after_response();
+    if (!goes_on) owner_.close_after_response();
     reply(400, {}, "missing_host_header");
     return false;
   }
@@ -73,7 +74,7 @@ bool Stream::admit_request() {
     if (refusal->location.empty()) {
       if (refusal->details == "path_normalization_failed")
         http_.stats().downstream_rq_failed_path_normalization.add();
-      owner_.close_after_response();
+      if (!goes_on) owner_.close_after_response();
       bool protocol = refusal->details.starts_with("http1.");
       reply(refusal->status, protocol ? "Bad Request" : "", refusal->details,
             protocol ? std::optional(ResponseFlag::kDownstreamProtocolError) : std::nullopt);
@@ -137,7 +138,11 @@ bool Stream::admit_upgrade() {
 }
 
 void Stream::choose_route() {
+  ++info_.route_resolutions;
+  bool timed = format::route_times_wanted();
+  Time began = timed ? std::chrono::steady_clock::now() : Time{};
   match_ = http_.router().match(*request_, worker_.random.next());
+  if (timed) info_.route_resolution_time += std::chrono::steady_clock::now() - began;
   if (match_.virtual_host != nullptr) {
     info_.virtual_host_name = match_.virtual_host->config().name;
     info_.virtual_host_metadata = match_.virtual_host->config().metadata.get();
@@ -315,6 +320,7 @@ void Stream::start_attempt() {
                                  ? std::string_view(pool->endpoint()->address_text)
                                  : pool->endpoint()->hostname;
   info_.upstream_metadata = pool->endpoint()->metadata.get();
+  info_.upstream_close_type = "Normal";
   note_attempted_host();
   if (info_.times.pool_requested == Time{}) info_.times.pool_requested = worker_.loop.now();
   attempt_.start(*cluster_, *pool);
@@ -341,7 +347,6 @@ void Stream::on_attempt_ready() {
   for (AttemptedHost* host = info_.attempted; host != nullptr; host = host->next)
     if (host->next == nullptr) host->connection_id = connection.id();
   info_.upstream_protocol = http::Version::kHttp11;
-  info_.upstream_request_attempt_count = info_.attempts;
   send_request_head();
   // What has arrived while there was no connection.
   bool whole = request_passed_ || request_trailers_ != nullptr;

@@ -48,6 +48,10 @@ ResponseFlag flag_of(AttemptEnd end) {
   return ResponseFlag::kUpstreamRequestTimeout;
 }
 
+bool says_canary(const http::ResponseHead& head) {
+  return head.headers.value(HeaderId::kEnvoyCanary) == "true";
+}
+
 // Stale idle connections that one request may meet before it counts as failed.
 constexpr uint32_t kMaxStaleConnections = 16;
 
@@ -87,6 +91,8 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
   auto& counts = attempt_.endpoint().counts;
   (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
   charge_upstream(head.status, false);
+  if (says_canary(head) && !info_.health_check)
+    cluster_->shared()->canary_stats().upstream_rq.add(head.status);
   if (tunnel) {
     is_tunnel_ = true;
     attempt_.start_tunnel();
@@ -132,6 +138,8 @@ void Stream::on_interim(const http::ResponseHead& head) {
 void Stream::on_attempt_body(std::string_view data) {
   if (done() || retry_pending_ || local_reply_) return;
   touch();
+  if (info_.times.response_body_first == Time{})
+    info_.times.response_body_first = worker_.loop.now();
   if (is_tunnel_ || chain_.empty())
     pass_response_body(data, false);
   else
@@ -159,6 +167,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
             .count();
     cluster_->stats().upstream_rq_time.record(ms);
     cluster_->shared()->origin_stats(internal_).upstream_rq_time.record(ms);
+    if (says_canary(*response_)) cluster_->shared()->canary_stats().upstream_rq_time.record(ms);
     count_named([ms](metrics::VirtualClusterStats& s) { s.upstream_rq_time.record(ms); });
   }
   if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
@@ -175,6 +184,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
 
 void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& failure) {
   if (done()) return;
+  if (failure.was_reset) info_.upstream_close_type = "RemoteReset";
   if (attempt_.response_started()) {
     info_.set_flag(flag_of(end));
     fail_after_head(arena_.concat(
@@ -350,7 +360,6 @@ void Stream::on_response_head_done(bool end) {
   if (http_.config().always_set_request_id_in_response && !info_.request_id.empty())
     head.headers.set(HeaderId::kRequestId, info_.request_id);
   info_.response_code = head.status;
-  info_.response_header_bytes = head.headers.byte_size();
   info_.times.downstream_first = worker_.loop.now();
   head_sent_ = true;
   enter(Phase::kBody);
@@ -387,7 +396,10 @@ void Stream::finish_response(http::Headers* trailers) {
   if (done()) return;
   response_trailers_ = trailers;
   response_end_ = true;
-  if (!is_tunnel_) owner_.send_end(trailers);
+  if (!is_tunnel_) {
+    owner_.send_end(trailers);
+    info_.times.downstream_last = worker_.loop.now();
+  }
   finish(false);
 }
 

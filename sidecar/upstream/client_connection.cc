@@ -27,6 +27,14 @@ bool says_empty(http::Method method) {
          method == http::Method::kOther;
 }
 
+// In any of the lines of that name, since a response's have not been joined yet.
+bool has_token(const http::Headers& headers, http::HeaderId id, std::string_view token) {
+  return headers.has(id) &&
+         headers.any_value(http::header_name(id), [token](std::string_view value) {
+           return list_has_token(value, token);
+         });
+}
+
 double milliseconds(Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
@@ -85,7 +93,8 @@ void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead
   // Methods that are expected to carry content say so when they do not (RFC 9110 section 8.6).
   tail.content_length_zero = end && !tunnel && says_empty(head.method) &&
                              !head.headers.has(http::HeaderId::kContentLength);
-  http::write_head(connection_.output(), head, tail);
+  request_header_bytes_ = http::write_head(connection_.output(), head, tail);
+  response_header_bytes_ = 0;
   request_done_ = end;
 }
 
@@ -151,12 +160,12 @@ void ClientConnection::on_data(std::string_view bytes) {
 }
 
 void ClientConnection::on_response(http::StreamId, http::ResponseHead& head, bool end) {
-  std::string_view connection = head.headers.value(http::HeaderId::kConnection);
   // Proxy-Connection counts although no RFC has it: the parser heeds it too.
-  says_close_ =
-      list_has_token(connection, "close") ||
-      list_has_token(head.headers.value(http::HeaderId::kProxyConnection), "close") ||
-      (head.version == http::Version::kHttp10 && !list_has_token(connection, "keep-alive"));
+  says_close_ = has_token(head.headers, http::HeaderId::kConnection, "close") ||
+                has_token(head.headers, http::HeaderId::kProxyConnection, "close") ||
+                (head.version == http::Version::kHttp10 &&
+                 !has_token(head.headers, http::HeaderId::kConnection, "keep-alive"));
+  response_header_bytes_ += parser_.head_field_bytes(head.headers);
   if (events_ != nullptr) events_->on_response_head(head, end);
 }
 
@@ -199,6 +208,7 @@ void ClientConnection::complete(http::Headers* trailers, bool by_us) {
 }
 
 void ClientConnection::on_end() {
+  ended_ = true;
   if (events_ == nullptr) {
     close(false);
     return;
@@ -277,9 +287,11 @@ void ClientConnection::on_drained() {
 
 void ClientConnection::fail(Error error, bool by_us) {
   ResponseEvents* events = std::exchange(events_, nullptr);
+  // An orderly end comes by way of on_end().
+  bool was_reset = !by_us && !ended_ && error.code == Code::kReset;
   // A response that has begun and cannot end is malformed, as in Envoy.
   if (error.code == Code::kReset && parser_.in_message()) error.code = Code::kProtocol;
-  AttemptFailure failure{error, Evidence::kUnknown, requests_ > 0};
+  AttemptFailure failure{error, Evidence::kUnknown, requests_ > 0, was_reset};
   if (events != nullptr && !parser_.in_message() && error.code == Code::kReset) {
     int64_t acknowledged = connection_.acknowledged();
     if (connection_.bytes_written() <= written_at_start_)

@@ -30,6 +30,7 @@ struct AttemptFailure {
   Error error;
   Evidence evidence = Evidence::kUnknown;
   bool reused_connection = false;  // the connection had served a request before
+  bool was_reset = false;          // by the peer, as opposed to closed
 };
 
 // What a connection tells the request it carries. None is called after the request was released or
@@ -86,6 +87,9 @@ class ClientConnection final : public io::Disposable,
   [[nodiscard]] uint64_t response_wire_bytes() const {
     return connection_.bytes_read() - read_at_start_;
   }
+  // Of the fields of the request at hand's heads, as StreamInfo counts them.
+  [[nodiscard]] uint64_t request_header_bytes() const { return request_header_bytes_; }
+  [[nodiscard]] uint64_t response_header_bytes() const { return response_header_bytes_; }
   [[nodiscard]] const Endpoint& endpoint() const;
   [[nodiscard]] Time connect_started() const { return connect_started_; }
   [[nodiscard]] Time connected() const { return connected_; }
@@ -133,6 +137,8 @@ class ClientConnection final : public io::Disposable,
   Time connected_{};
   uint64_t written_at_start_ = 0;
   uint64_t read_at_start_ = 0;
+  uint64_t request_header_bytes_ = 0;
+  uint64_t response_header_bytes_ = 0;
   uint64_t counted_read_ = 0;
   uint64_t counted_written_ = 0;
   uint32_t requests_ = 0;
@@ -141,6 +147,7 @@ class ClientConnection final : public io::Disposable,
   bool request_done_ = false;
   bool response_done_ = false;
   bool retired_ = false;
+  bool ended_ = false;  // the peer has closed its side in order
   bool closed_ = false;
   bool tunnel_ = false;
   http::Headers* trailers_ = nullptr;

@@ -91,12 +91,13 @@ TEST_F(FormatTest, APresentButEmptyValueIsNoDash) {
 TEST_F(FormatTest, EveryOperatorRendersAnEmptyStream) {
   std::size_t count = 0;
   for (auto operators : {header_operators(), stream_operators(), time_operators(),
-                         address_operators(), metadata_operators()}) {
+                         address_operators(), metadata_operators(), coalesce_operators()}) {
     for (const Operator& op : operators) {
       std::string format = "%" + std::string(op.name) + "%";
       if ((op.syntax & kParamsRequired) != 0) {
         std::string argument = op.name == "METADATA"          ? "ROUTE:a"
                                : op.name == "COMMON_DURATION" ? "DS_RX_BEG:DS_TX_END"
+                               : op.name == "COALESCE"        ? R"({"operators":["PROTOCOL"]})"
                                                               : "a";
         format = "%" + std::string(op.name) + "(" + argument + ")%";
       }

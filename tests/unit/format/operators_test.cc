@@ -95,11 +95,11 @@ TEST_F(FormatTest, DetailsHaveNoSpacesUnlessAllowed) {
             "a_b_c|a b\tc");
 }
 
-TEST_F(FormatTest, CountsAreNumbersAndIdsAreAbsentWhenZero) {
+TEST_F(FormatTest, CountsAndIdsAreNumbersAlsoWhenZero) {
   EXPECT_EQ(text("%BYTES_SENT%|%RESPONSE_CODE%|%CONNECTION_ID%|%UPSTREAM_CONNECTION_ID%"),
-            "0|0|-|-");
+            "0|0|0|0");
   EXPECT_EQ(json("%BYTES_SENT%"), "0");
-  EXPECT_EQ(json("%CONNECTION_ID%"), "null");
+  EXPECT_EQ(json("%UPSTREAM_CONNECTION_ID%"), "0");
   info_.upstream_wire_sent = 18446744073709551615ULL;
   info_.connection_id = 7;
   info_.attempts = 2;
@@ -140,16 +140,52 @@ TEST_F(FormatTest, DurationsAreMillisecondsOnceBothEndsAreKnown) {
   info_.times.request_received = at(1'000'999);
   info_.times.request_sent_last = at(1'002'000);
   info_.times.response_first = at(1'010'000);
+  info_.times.downstream_last = at(1'015'500);
   info_.times.end = at(1'015'500);
   EXPECT_EQ(text("%DURATION%|%REQUEST_DURATION%|%REQUEST_TX_DURATION%|%RESPONSE_DURATION%|"
                  "%RESPONSE_TX_DURATION%"),
             "15|0|2|10|5");
   EXPECT_EQ(
       text("%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%|%COMMON_DURATION(DS_RX_BEG:DS_TX_END)%|"
-           "%COMMON_DURATION(DS_RX_BEG:DS_RX_END:ns)%|%COMMON_DURATION(US_RX_BEG:US_TX_END:ms)%|"
+           "%COMMON_DURATION(DS_RX_BEG:DS_RX_END:ns)%|%COMMON_DURATION(US_TX_END:US_RX_BEG:ms)%|"
            "%COMMON_DURATION(DS_RX_BEG:US_CX_END:ms)%|%COMMON_DURATION(OWN:DS_TX_END:ms)%"),
-      "15500|15|999000|-8|-|-");
+      "15500|15|999000|8|-|-");
   EXPECT_EQ(json("%DURATION%"), "15");
+}
+
+TEST_F(FormatTest, APointBeforeTheOtherHasNoDistanceToIt) {
+  auto at = [](int64_t millis) { return Time(std::chrono::milliseconds(millis)); };
+  info_.times.connection_start = at(1000);
+  info_.times.start = at(1200);
+  info_.times.connection_end = at(1250);
+  info_.times.response_body_first = at(1230);
+  EXPECT_EQ(
+      text("%COMMON_DURATION(DS_CX_BEG:DS_RX_BEG:ms)%|%COMMON_DURATION(DS_RX_BEG:DS_CX_BEG:ms)%|"
+           "%COMMON_DURATION(DS_CX_BEG:DS_CX_END:ms)%|%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG)%"),
+      "200|-|250|30");
+}
+
+TEST_F(FormatTest, AResponseThatWasCutHasNoTimeOfItsLastByte) {
+  auto at = [](int64_t millis) { return Time(std::chrono::milliseconds(millis)); };
+  info_.times.start = at(1000);
+  info_.times.response_first = at(1002);
+  info_.times.end = at(1005);
+  EXPECT_EQ(text("%DURATION%|%RESPONSE_TX_DURATION%|%COMMON_DURATION(DS_RX_BEG:DS_TX_END:ms)%"),
+            "5|-|-");
+}
+
+TEST_F(FormatTest, RouteTimesAreAskedForByTheirOperatorAlone) {
+  EXPECT_EQ(text("%ROUTE_RESOLUTION_COUNT%"), "0");
+  EXPECT_EQ(text("%ROUTE_RESOLUTION_TIME_US%"), "-");
+  EXPECT_TRUE(route_times_wanted());
+  info_.route_resolutions = 2;
+  info_.route_resolution_time = std::chrono::nanoseconds(5999);
+  EXPECT_EQ(text("%ROUTE_RESOLUTION_COUNT% %ROUTE_RESOLUTION_TIME_US%"), "2 5");
+  EXPECT_EQ(json("%ROUTE_RESOLUTION_TIME_US%"), "5");
+}
+
+TEST_F(FormatTest, WithoutAConnectionThereIsNoRoundTrip) {
+  EXPECT_EQ(json("%DOWNSTREAM_CX_RTT%"), "null");
 }
 
 TEST_F(FormatTest, ADurationAskedForBeforeTheEndRunsUntilNow) {

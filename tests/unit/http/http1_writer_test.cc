@@ -68,8 +68,6 @@ TEST_F(Http1Writer, WritesEveryTail) {
   EXPECT_EQ(tail({.content_length_zero = true}), "content-length: 0\r\n\r\n");
   EXPECT_EQ(tail({.chunked = true, .close = true}),
             "connection: close\r\ntransfer-encoding: chunked\r\n\r\n");
-  EXPECT_EQ(tail({.close = true, .upgrade = "websocket"}),
-            "connection: upgrade\r\nupgrade: websocket\r\n\r\n");
 }
 
 TEST_F(Http1Writer, WritesProperCase) {
@@ -99,6 +97,22 @@ TEST_F(Http1Writer, WritesHeadsThatExceedABlock) {
                              (proper ? "Connection" : "connection") + ": close\r\n\r\n";
       EXPECT_EQ(written(head, {.close = true, .proper_case = proper}), expected) << size;
     }
+  }
+}
+
+TEST_F(Http1Writer, SaysHowManyBytesTheFieldsTook) {
+  for (std::size_t size : {std::size_t{1}, std::size_t{30'000}}) {
+    RequestHead request = this->request();
+    request.headers.add("x-a", std::string(size, 'v'));
+    Buffer out;
+    EXPECT_EQ(write_head(out, request, {.chunked = true}),
+              std::string("host: a:80\r\nx-a: \r\ntransfer-encoding: chunked\r\n").size() + size);
+    ResponseHead response(arena);
+    response.status = 404;
+    EXPECT_EQ(write_head(out, response, {}), 0u);
+    response.headers.add("x-a", std::string(size, 'v'));
+    EXPECT_EQ(write_head(out, response, {.close = true}),
+              std::string("x-a: \r\nconnection: close\r\n").size() + size);
   }
 }
 
