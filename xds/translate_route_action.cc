@@ -138,6 +138,8 @@ void take_timeouts(const RouteAction& message, const FieldPath& at, ForwardActio
   if (message.has_idle_timeout())
     to.idle_timeout = millis(message.idle_timeout(), at.field("idle_timeout"));
   if (!message.has_max_stream_duration()) return;
+  // It takes the place of the default timeout, as in Envoy.
+  if (!message.has_timeout()) to.timeout = config::Millis(0);
   const FieldPath duration = at.field("max_stream_duration");
   check_fields(message.max_stream_duration(), duration, {"max_stream_duration"});
   if (message.max_stream_duration().has_max_stream_duration())

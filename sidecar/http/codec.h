@@ -37,6 +37,8 @@ class CodecEvents {
 struct CodecLimits {
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_header_count = 100;
+  // A request may have both Content-Length and chunked coding; the former is dropped then.
+  bool allow_chunked_length = false;
 };
 
 // Why feed() refused its input, and what to answer where an answer is due.

@@ -262,14 +262,17 @@ std::size_t Headers::index_of(HeaderId id, std::string_view lower_name) const {
   return i;
 }
 
-std::optional<std::string_view> Headers::joined(std::string_view lower_name) const {
+std::optional<std::string_view> Headers::join(std::string_view lower_name, bool empty_too) const {
   HeaderId id = header_id(lower_name);
   std::size_t first = index_of(id, lower_name);
   if (first == size_) return std::nullopt;
   std::string_view separator = separator_of(id);
-  auto same = [id, lower_name](const Header& h) {
-    return h.id == id && (id != HeaderId::kOther || h.name() == lower_name);
+  auto same = [id, lower_name, empty_too](const Header& h) {
+    return h.id == id && (id != HeaderId::kOther || h.name() == lower_name) &&
+           (empty_too || h.value_size != 0);
   };
+  while (!same(items_[first]))
+    if (++first == size_) return std::string_view("");
   std::size_t bytes = items_[first].value_size;
   std::size_t last = first;
   for (std::size_t i = first + 1; i < size_; ++i) {
@@ -306,7 +309,7 @@ void Headers::join_repeated(bool request) {
   if (repeated == 0) return;
   for (unsigned i = 1; i < kNames; ++i) {
     auto id = static_cast<HeaderId>(i);
-    if ((repeated & bit(id)) != 0) set_view(id, header_name(id), *joined(header_name(id)));
+    if ((repeated & bit(id)) != 0) set_view(id, header_name(id), *join(header_name(id), false));
   }
 }
 

@@ -161,10 +161,13 @@ class Headers {
   }
   // All values of one name joined with "," ("; " for cookie) as Envoy's matchers see them; none if
   // absent. Uses the arena only when there are several.
-  [[nodiscard]] std::optional<std::string_view> joined(std::string_view lower_name) const;
+  [[nodiscard]] std::optional<std::string_view> joined(std::string_view lower_name) const {
+    return join(lower_name, true);
+  }
   // Makes one field, joined with ",", of every interned name that arrived more than once and that
   // Envoy keeps as one line (its inline headers; cookies, for one, stay apart). For a message from
-  // the wire, before anything reads it. `request`: a request's fields, else a response's.
+  // the wire, before anything reads it. Empty values are left out, as Envoy does. `request`: a
+  // request's fields, else a response's.
   void join_repeated(bool request);
   // Calls visit(value) for each field of that name until it returns true; true if one did.
   template <class F>
@@ -181,6 +184,8 @@ class Headers {
   [[nodiscard]] Arena& arena() const { return *arena_; }
 
  private:
+  [[nodiscard]] std::optional<std::string_view> join(std::string_view lower_name,
+                                                     bool empty_too) const;
   void grow();
   [[nodiscard]] std::size_t index_of(HeaderId id, std::string_view lower_name) const;
 

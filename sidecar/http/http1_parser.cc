@@ -62,6 +62,7 @@ Http1Parser::Http1Parser(Role role, CodecEvents& events, CodecLimits limits)
   llhttp_init(&parser_->state, role == Role::kServer ? HTTP_REQUEST : HTTP_RESPONSE,
               Llhttp::settings());
   parser_->state.data = this;
+  if (limits.allow_chunked_length) llhttp_set_lenient_chunked_length(&parser_->state, 1);
 }
 
 Http1Parser::~Http1Parser() = default;
@@ -363,6 +364,11 @@ int Http1Parser::finish_request() {
     return refuse(400, "http.invalid_authority");
   if (!set_target(target_.text)) return refused() ? -1 : refuse(400, "http1.invalid_url");
   target_ = Token{};
+  if (chunked_ && content_length_ && limits_.allow_chunked_length) {
+    // RFC 9112 section 6.3: the coding overrides the length, which must not go on.
+    content_length_.reset();
+    head.headers.remove(HeaderId::kContentLength);
+  }
   bool end = !chunked_ && content_length_.value_or(0) == 0;
   if (chunked_ && head.version == Version::kHttp10)
     return refuse(400, "http1.transfer_encoding_not_allowed");

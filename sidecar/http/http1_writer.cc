@@ -41,10 +41,7 @@ char* put_field(char* to, std::string_view name, std::string_view value, bool pr
 char* put_tail(char* to, const Http1Tail& tail) {
   bool proper = tail.proper_case;
   if (tail.content_length_zero) to = put_field(to, "content-length", "0", proper);
-  if (!tail.upgrade.empty()) {
-    to = put_field(to, "connection", "upgrade", proper);
-    to = put_field(to, "upgrade", tail.upgrade, proper);
-  } else if (tail.close) {
+  if (tail.close) {
     to = put_field(to, "connection", "close", proper);
   } else if (tail.keep_alive) {
     to = put_field(to, "connection", "keep-alive", proper);
@@ -58,7 +55,7 @@ char* put_tail(char* to, const Http1Tail& tail) {
 template <std::size_t N>
 std::size_t write(Buffer& out, const std::string_view (&start)[N], const Headers& headers,
                   const Http1Tail& tail) {
-  std::size_t size = headers.byte_size() + kTailRoom + tail.upgrade.size();
+  std::size_t size = headers.byte_size() + kTailRoom;
   for (std::string_view piece : start) size += piece.size();
   if (size <= Buffer::kMaxReserve) {
     char* begin = out.reserve(size);
@@ -85,7 +82,7 @@ std::size_t write(Buffer& out, const std::string_view (&start)[N], const Headers
     out.append(h.value());
     out.append("\r\n");
   }
-  piece.resize(kTailRoom + tail.upgrade.size());
+  piece.resize(kTailRoom);
   piece.resize(static_cast<std::size_t>(put_tail(piece.data(), tail) - piece.data()));
   out.append(piece);
   return out.size() - before;

@@ -1,7 +1,7 @@
 #pragma once
 // Messages to HTTP/1.1 bytes (RFC 9112), appended to a connection's output. Framing is the caller's
-// decision; the head must not hold transfer-encoding or connection fields of its own. Pure
-// functions.
+// decision; the head must not hold transfer-encoding or connection fields of its own, but for those
+// of an upgrade. Pure functions.
 
 #include <cstdint>
 #include <string_view>
@@ -18,7 +18,6 @@ struct Http1Tail {
   bool keep_alive = false;           // connection: keep-alive, said to an HTTP/1.0 peer
   bool content_length_zero = false;  // content-length: 0
   bool http10 = false;               // the status line says HTTP/1.0, to such a client
-  std::string_view upgrade = {};     // connection: upgrade, upgrade: <this>
   bool proper_case = false;          // Content-Type rather than content-type
 };
 

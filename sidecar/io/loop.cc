@@ -50,12 +50,18 @@ EventLoop::EventLoop(ManualClock* clock)
   uv_prepare_start(&h.prepare, [](uv_prepare_t* p) {
     EventLoop& loop = Handles::loop_of(p);
     loop.end_iteration();
-    loop.now_valid_ = loop.wall_valid_ = false;
+    loop.forget_time();
   });
   uv_check_start(&h.check, [](uv_check_t* c) { Handles::loop_of(c).end_iteration(); });
   uv_unref(reinterpret_cast<uv_handle_t*>(&h.prepare));
   uv_unref(reinterpret_cast<uv_handle_t*>(&h.check));
   timers_.on_sooner([](void* self) { static_cast<EventLoop*>(self)->schedule_wake(); }, this);
+  timers_.on_stale(
+      [](void* self) {
+        auto& loop = *static_cast<EventLoop*>(self);
+        loop.timers_.set_time(loop.now());
+      },
+      this);
 }
 
 EventLoop::~EventLoop() {
@@ -76,7 +82,7 @@ void EventLoop::run() {
 }
 
 void EventLoop::run_once() {
-  now_valid_ = wall_valid_ = false;
+  forget_time();
   fire_timers();
   uv_run(loop_.get(), UV_RUN_NOWAIT);
   end_iteration();
@@ -122,6 +128,11 @@ void EventLoop::read_clock() {
   now_valid_ = true;
 }
 
+void EventLoop::forget_time() {
+  now_valid_ = wall_valid_ = false;
+  timers_.forget_time();
+}
+
 Time EventLoop::exact_now() {
   return clock_ != nullptr ? clock_->now() : std::chrono::steady_clock::now();
 }
@@ -156,7 +167,7 @@ void EventLoop::schedule_wake() {
       &handles_->wake,
       [](uv_timer_t* t) {
         EventLoop& loop = Handles::loop_of(t);
-        loop.now_valid_ = false;
+        loop.forget_time();
         loop.fire_timers();
       },
       // Never 0: libuv runs timers until none is due, so that one which is armed anew for a moment

@@ -71,10 +71,7 @@ class EventLoop {
   [[nodiscard]] WallTime wall_now();
   // Reads the clock afresh, for the end of a request.
   [[nodiscard]] Time exact_now();
-  TimerWheel& timers() {
-    timers_.set_time(now());
-    return timers_;
-  }
+  TimerWheel& timers() { return timers_; }
   [[nodiscard]] uv_loop_s* raw() { return loop_.get(); }
 
  private:
@@ -85,6 +82,8 @@ class EventLoop {
   };
 
   void read_clock();
+  // After this the clock is read again when someone asks for the time.
+  void forget_time();
   void end_iteration();
   void fire_timers();
   void schedule_wake();

@@ -10,6 +10,7 @@ constexpr Duration kTick = std::chrono::milliseconds(1);
 }  // namespace
 
 void Timer::arm(Duration delay) {
+  if (wheel_.stale_ && wheel_.ask_time_ != nullptr) wheel_.ask_time_(wheel_.time_owner_);
   Duration at = wheel_.time_ - wheel_.origin_ + std::max(delay, Duration::zero());
   // Rounded up, so that a timer never fires early.
   auto tick = static_cast<uint64_t>((at + kTick - Duration(1)) / kTick);
@@ -72,7 +73,7 @@ std::optional<Time> TimerWheel::next() {
 }
 
 void TimerWheel::advance(Time now) {
-  time_ = std::max(time_, now);
+  set_time(std::max(time_, now));
   auto target = static_cast<uint64_t>(std::max(now - origin_, Duration::zero()) / kTick);
   while (std::optional<Due> due = first_due()) {
     if (due->tick > target) break;

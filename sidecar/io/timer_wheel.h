@@ -56,8 +56,18 @@ class TimerWheel {
 
   // Fires all timers due at `now`, in order of their ticks. Callbacks may arm and cancel any timer.
   void advance(Time now);
-  // What arm() counts from; set before callbacks run.
-  void set_time(Time now) { time_ = now; }
+  // What arm() counts from.
+  void set_time(Time now) {
+    time_ = now;
+    stale_ = false;
+  }
+  // The thread may have slept since: the next arm() has the time set anew.
+  void forget_time() { stale_ = true; }
+  // Called by arm() when the time was forgotten, to set it.
+  void on_stale(void (*callback)(void*), void* owner) {
+    ask_time_ = callback;
+    time_owner_ = owner;
+  }
   // When advance() should next be called: never later than the first timer, possibly earlier.
   [[nodiscard]] std::optional<Time> next();
   // Called when a timer is armed for sooner than all that were known at the last next().
@@ -86,6 +96,9 @@ class TimerWheel {
   uint64_t announced_ = UINT64_MAX;
   void (*sooner_)(void*) = nullptr;
   void* sooner_owner_ = nullptr;
+  bool stale_ = false;
+  void (*ask_time_)(void*) = nullptr;
+  void* time_owner_ = nullptr;
   std::array<uint64_t, kLevels> occupied_{};
   std::array<std::array<List<Timer, Timer>, kSlots>, kLevels> slots_;
 };

@@ -65,9 +65,9 @@ class Histogram {
 };
 
 // Counters made on demand by HTTP status. A cell of this type named "upstream_rq" is shown as
-// upstream_rq_200 for each status seen, upstream_rq_2xx for each class seen and
-// upstream_rq_completed (the sum of all). The owner thread adds; the scraper walks the list, which
-// only grows, by at most 500 nodes.
+// upstream_rq_200 for each status seen, upstream_rq_2xx for each class seen, upstream_rq_unknown
+// for those of no class and upstream_rq_completed (the sum of all). The owner thread adds; the
+// scraper walks the list, which only grows, by at most 500 nodes.
 class StatusCounters {
  public:
   static constexpr Kind kKind = Kind::kStatuses;
@@ -75,7 +75,7 @@ class StatusCounters {
   StatusCounters(const StatusCounters&) = delete;
   StatusCounters& operator=(const StatusCounters&) = delete;
   ~StatusCounters();
-  // Counts one response with this status. One outside of 100..599 counts as completed only.
+  // Counts one response with this status. One outside of 100..599 counts as unknown.
   void add(int status);
   // Calls visit(status, count) for each status seen, 0 standing for those outside of 100..599.
   template <class F>

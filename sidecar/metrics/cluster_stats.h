@@ -89,6 +89,10 @@ static_assert(sizeof(ClusterStats) <= 1536);
 inline Scope cluster_origin_scope(std::string_view name, bool internal) {
   return {{"cluster"}, {sanitized(name), kClusterTag}, {internal ? "internal" : "external"}};
 }
+// The same for responses that say x-envoy-upstream-canary: true.
+inline Scope cluster_canary_scope(std::string_view name) {
+  return {{"cluster"}, {sanitized(name), kClusterTag}, {"canary"}};
+}
 #define PILLION_CLUSTER_ORIGIN_STATS(CELL, NAMED)           \
   CELL(StatusCounters, upstream_rq, "Responses by status.") \
   CELL(Histogram, upstream_rq_time, "Milliseconds from the request to the end of the response.")

@@ -73,6 +73,8 @@ std::string_view suffix_of(Part part) {
       return "_xx";
     case Part::kCompleted:
       return "_completed";
+    case Part::kUnknown:
+      return "_unknown";
   }
   return "";
 }
@@ -94,7 +96,7 @@ class Sorter {
   }
 
  private:
-  static constexpr std::size_t kParts = 4;
+  static constexpr std::size_t kParts = 5;
   struct Shape {
     std::string prefix;
     std::vector<std::array<Family*, kParts>> families;  // by cell and part

@@ -34,6 +34,9 @@ void Reading::append_name(std::string& to) const {
     case Part::kCompleted:
       to += "_completed";
       break;
+    case Part::kUnknown:
+      to += "_unknown";
+      break;
   }
 }
 

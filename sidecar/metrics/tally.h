@@ -20,7 +20,7 @@ struct HistogramValue {
 };
 
 // Which of the series of a StatusCounters or ClassCounters cell a reading is.
-enum class Part : uint8_t { kWhole, kStatus, kClass, kCompleted };
+enum class Part : uint8_t { kWhole, kStatus, kClass, kCompleted, kUnknown };
 
 // One series of a scope.
 struct Reading {
@@ -118,18 +118,23 @@ void Tally::for_each(F&& visit) const {
   }
 }
 
-// Each status and each class that was seen, then the sum of all; nothing when none was.
+// Each status and each class that was seen, those outside of all classes, then the sum of all;
+// nothing when none was.
 template <class F>
 void Tally::visit_statuses(uint16_t cell, F&& visit) const {
   Reading reading{.cell = cells_[cell], .kind = Kind::kCounter, .used = true};
   std::array<uint64_t, 6> classes{};
   uint64_t completed = 0;
+  uint64_t unknown = 0;
   bool seen = false;
   for (const StatusCount& entry : statuses_) {
     if (entry.cell != cell) continue;
     seen = true;
     completed += entry.count;
-    if (entry.status == 0) continue;
+    if (entry.status == 0) {
+      unknown += entry.count;
+      continue;
+    }
     classes[static_cast<std::size_t>(entry.status / 100)] += entry.count;
     reading.part = Part::kStatus;
     reading.number = entry.status;
@@ -142,6 +147,12 @@ void Tally::visit_statuses(uint16_t cell, F&& visit) const {
     reading.number = number;
     reading.value = classes[static_cast<std::size_t>(number)];
     if (reading.value != 0) visit(std::as_const(reading));
+  }
+  reading.number = 0;
+  if (unknown != 0) {
+    reading.part = Part::kUnknown;
+    reading.value = unknown;
+    visit(std::as_const(reading));
   }
   reading.part = Part::kCompleted;
   reading.value = completed;

@@ -65,8 +65,8 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   stream_.on_attempt_ready();
 }
 
-void Attempt::send_head(const http::RequestHead& head, bool end, std::string_view upgrade) {
-  connection_->send_head(*this, head, end, upgrade);
+void Attempt::send_head(const http::RequestHead& head, bool end, bool tunnel) {
+  connection_->send_head(*this, head, end, tunnel);
 }
 
 void Attempt::on_pool_failed(upstream::PoolFailure failure, Error error) {

@@ -37,7 +37,7 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   // start() was called and neither an end nor cancel() has followed.
   [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] bool response_started() const { return response_started_; }
-  void send_head(const http::RequestHead& head, bool end, std::string_view upgrade);
+  void send_head(const http::RequestHead& head, bool end, bool tunnel);
   void send_body(std::string_view data) { connection_->send_body(data); }
   void send_end(const http::Headers* trailers) { connection_->send_end(trailers); }
   [[nodiscard]] bool clogged() { return connection_ != nullptr && connection_->clogged(); }

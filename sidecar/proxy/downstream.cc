@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kMaxPending = 64 * 1024;
 
 http::CodecLimits limits_of(const config::HttpConnectionManager& config) {
-  return {config.max_request_headers_kb * 1024, config.max_headers_count};
+  return {config.max_request_headers_kb * 1024, config.max_headers_count,
+          config.allow_chunked_length};
 }
 
 }  // namespace
@@ -40,8 +41,6 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
   metrics::HttpStats& stats = http_.stats();
   stats.downstream_cx_total.add();
   stats.downstream_cx_active.add();
-  stats.downstream_cx_http1_total.add();
-  stats.downstream_cx_http1_active.add();
   metrics::ListenerStats& listener_stats = listener_->stats();
   listener_stats.downstream_cx_total.add();
   listener_stats.downstream_cx_active.add();
@@ -130,7 +129,10 @@ void Downstream::feed_pending() {
 }
 
 Arena& Downstream::on_message_begin(http::StreamId) {
-  ++requests_;
+  if (++requests_ == 1) {  // only now it is known to speak HTTP
+    http_.stats().downstream_cx_http1_total.add();
+    http_.stats().downstream_cx_http1_active.add();
+  }
   chunked_ = ended_ = head_request_ = http10_ = false;
   // The bytes being fed were counted when they were read.
   read_before_ = connection_.bytes_read() - feeding_size_;
@@ -170,15 +172,13 @@ bool Downstream::should_drain() {
   return false;
 }
 
-void Downstream::send_head(http::ResponseHead& head, bool end,
-                           std::optional<std::string_view> tunnel) {
+void Downstream::send_head(http::ResponseHead& head, bool end, bool tunnel) {
   http::Http1Tail tail;
   tail.proper_case = http_.config().proper_case_headers;
   tail.http10 = http10_;
   ended_ = end;
   if (tunnel) {
     chunked_ = false;
-    tail.upgrade = *tunnel;
     stream_->info().response_header_bytes += http::write_head(connection_.output(), head, tail);
     return;
   }
@@ -313,18 +313,21 @@ void Downstream::on_timer() {
 
 void Downstream::on_lifetime() {
   http_.stats().downstream_cx_max_duration_reached.add();
-  drain();
+  end_when_idle();
 }
 
 void Downstream::drain() {
-  if (state_ != State::kOpen) return;
+  if (end_when_idle()) http_.stats().downstream_cx_drain_close.add();
+}
+
+bool Downstream::end_when_idle() {
+  if (state_ != State::kOpen) return false;
   close_after_ = true;
   // A request that has arrived but was not read yet is served, and not lost with its connection.
   if (stream_ == nullptr && !in_message()) connection_.read_now();
-  if (state_ == State::kOpen && stream_ == nullptr && !in_message()) {
-    http_.stats().downstream_cx_drain_close.add();
-    begin_close(false);
-  }
+  if (state_ != State::kOpen || stream_ != nullptr || in_message()) return false;
+  begin_close(false);
+  return true;
 }
 
 void Downstream::abort(std::string_view details) {
@@ -368,7 +371,7 @@ void Downstream::close(bool by_us) {
   stats.downstream_cx_destroy.add();
   (by_us ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).add();
   stats.downstream_cx_active.sub();
-  stats.downstream_cx_http1_active.sub();
+  if (requests_ > 0) stats.downstream_cx_http1_active.sub();
   stats.downstream_cx_rx_bytes_total.add(connection_.bytes_read());
   stats.downstream_cx_tx_bytes_total.add(connection_.bytes_written());
   double ms = std::chrono::duration<double, std::milli>(worker_.loop.now() - opened_).count();

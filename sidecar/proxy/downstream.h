@@ -4,7 +4,6 @@
 // size while idle. Owned by its Worker through the loop's deletion list; worker thread.
 
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "sidecar/base/buffer.h"
@@ -48,8 +47,7 @@ class Downstream final : public io::Disposable,
   void on_body(http::StreamId id, std::string_view data) override;
   void on_message_end(http::StreamId id, http::Headers* trailers) override;
   // StreamOwner
-  void send_head(http::ResponseHead& head, bool end,
-                 std::optional<std::string_view> tunnel) override;
+  void send_head(http::ResponseHead& head, bool end, bool tunnel) override;
   void wire_bytes(uint64_t& received, uint64_t& sent) override;
   void send_interim(int status, const http::ResponseHead* head) override;
   void send_body(std::string_view data) override;
@@ -68,6 +66,8 @@ class Downstream final : public io::Disposable,
   void next_request();
   [[nodiscard]] bool should_drain();
   [[nodiscard]] bool in_message() const { return parser_ != nullptr && parser_->in_message(); }
+  // Closes after the response at hand, or now; true if now.
+  bool end_when_idle();
   void go_idle();
   void on_timer();
   void on_lifetime();

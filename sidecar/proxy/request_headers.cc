@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 
 #include "sidecar/base/text.h"
 #include "sidecar/http/http1_parser.h"
@@ -69,11 +70,17 @@ std::optional<Refusal> check_nominated(const http::Headers& headers) {
   return std::nullopt;
 }
 
-void remove_hop_by_hop(http::Headers& headers, bool keep_te_trailers) {
+// What asks for an upgrade, or grants it, passes as it was written.
+void remove_hop_by_hop(http::Headers& headers, bool upgrade) {
   remove_nominated(headers);
-  headers.remove(kHopByHop);
+  constexpr http::HeaderIds kOfUpgrade =
+      http::header_ids({HeaderId::kConnection, HeaderId::kUpgrade});
+  headers.remove(upgrade ? kHopByHop & ~kOfUpgrade : kHopByHop);
+}
+
+void sanitize_te(http::Headers& headers) {
   if (const Header* te = headers.find(HeaderId::kTe)) {
-    if (keep_te_trailers && list_has_token(te->value(), "trailers"))
+    if (list_has_token(te->value(), "trailers"))
       headers.set(HeaderId::kTe, "trailers");
     else
       headers.remove(HeaderId::kTe);
@@ -137,8 +144,12 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
                                 : headers.arena().copy(facts.direct_remote.ip_string());
       append_list(headers, HeaderId::kForwardedFor, ip);
     }
-    if (config.xff_num_trusted_hops == 0 || !headers.has(HeaderId::kForwardedProto))
+    // A trusted proxy in front knows better by what address and scheme the client has come.
+    bool first_hop = config.xff_num_trusted_hops == 0;
+    if (first_hop || !headers.has(HeaderId::kForwardedProto))
       headers.set_view(HeaderId::kForwardedProto, "http");
+    if (config.append_x_forwarded_port && (first_hop || !headers.has(HeaderId::kForwardedPort)))
+      headers.set(HeaderId::kForwardedPort, std::to_string(facts.local_port));
     return;
   }
   if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops)) {
@@ -223,7 +234,8 @@ std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnecti
 void prepare_request(http::RequestHead& head, const HttpConnectionManager& config,
                      RequestFacts& facts, WorkerContext& worker) {
   http::Headers& headers = head.headers;
-  remove_hop_by_hop(headers, true);
+  remove_hop_by_hop(headers, !head.protocol.empty());
+  sanitize_te(headers);
   strip_host(head, config, facts.local_port);
   identify_client(head, config, facts, worker);
   bool edge = !facts.internal && config.use_remote_address;
@@ -244,7 +256,8 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
     head.scheme = proto == "https" ? "https" : "http";
   }
   if (config.generate_request_id) {
-    bool keep = headers.has(HeaderId::kRequestId) && (!edge || config.preserve_external_request_id);
+    bool keep = !headers.value(HeaderId::kRequestId).empty() &&
+                (!edge || config.preserve_external_request_id);
     if (!keep) headers.set(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
   }
   if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");
@@ -253,8 +266,7 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
 void prepare_response(http::ResponseHead& head, const HttpConnectionManager& config,
                       WorkerContext& worker) {
   http::Headers& headers = head.headers;
-  remove_nominated(headers);
-  headers.remove(kHopByHop);
+  remove_hop_by_hop(headers, head.status == 101);
   if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");
   if (!headers.has(HeaderId::kDate))
     headers.add(HeaderId::kDate, worker.dates.text(worker.loop.wall_now()));

@@ -28,10 +28,8 @@ namespace pillion::proxy {
 // What a stream asks of the connection it came in on.
 class StreamOwner {
  public:
-  // `tunnel`: bytes follow untouched, after "upgrade: <*tunnel>" unless that is empty (CONNECT).
-  // Adds "connection: close" to the head when it says so.
-  virtual void send_head(http::ResponseHead& head, bool end,
-                         std::optional<std::string_view> tunnel) = 0;
+  // `tunnel`: bytes follow untouched. Adds "connection: close" to the head when it says so.
+  virtual void send_head(http::ResponseHead& head, bool end, bool tunnel) = 0;
   virtual void send_interim(int status, const http::ResponseHead* head) = 0;
   virtual void send_body(std::string_view data) = 0;
   virtual void send_end(const http::Headers* trailers) = 0;
@@ -108,7 +106,8 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   Arena& arena() override { return arena_; }
   StreamInfo& info() override { return info_; }
   [[nodiscard]] bool done() const { return phase_ == Phase::kDone; }
-  [[nodiscard]] bool request_complete() const { return request_complete_; }
+  // A request for a tunnel never is: as HTTP sees it, all that follows belongs to it.
+  [[nodiscard]] bool request_complete() const { return request_complete_ && !tunnel_wanted_; }
   [[nodiscard]] bool head_sent() const { return head_sent_; }
   [[nodiscard]] Phase phase() const { return phase_; }
 
@@ -175,9 +174,13 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void reply_for(AttemptEnd end, const upstream::AttemptFailure& failure);
   void edit_own_response(http::ResponseHead& head);
   static bool pool_counts_as_error(AttemptEnd end);
+  // The stream ends before request and response do; once, whatever follows from it.
+  void count_rx_reset();
   void fail_after_head(std::string_view details);
 
   // Ends (stream_finish.cc).
+  // Stands in for the head of a request that is answered before it is here.
+  void begin_without_head();
   void on_route_timeout();
   void on_per_try_timeout();
   void on_idle_timeout();
@@ -221,7 +224,9 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   // after that.
   Buffer body_;
   std::size_t body_limit_;
-  std::string_view upgrade_;  // the type, when this is a tunnel in the making
+  std::string_view upgrade_;      // the type, when this is a tunnel in the making
+  bool tunnel_wanted_ = false;    // CONNECT, or an upgrade
+  bool tunnel_admitted_ = false;  // ... that the configuration allows
   Phase phase_ = Phase::kIdle;
   bool request_complete_ = false;   // the codec has seen the end of the request
   bool request_passed_ = false;     // ... and the filters have let it through
@@ -239,6 +244,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   bool request_flow_paused_ = false;
   bool retry_pending_ = false;
   bool request_sent_ = false;  // a head was written upstream in the attempt at hand
+  bool rx_reset_counted_ = false;
   std::string_view reply_body_;
   http::ResponseHead* prepared_ = nullptr;
   Duration timeout_{};

@@ -1,17 +1,30 @@
 // How streams end: time-outs, disconnects, and the accounting that every stream goes through once.
 
+#include <utility>
+
 #include "sidecar/proxy/stream.h"
 
 namespace pillion::proxy {
 
+void Stream::begin_without_head() {
+  request_ = arena_.make<http::RequestHead>(arena_);
+  info_.protocol = http::Version::kHttp11;  // what this codec speaks
+  enter(Phase::kFilterRequest);
+  owner_.close_after_response();
+}
+
 void Stream::on_route_timeout() {
   if (request_ == nullptr) {
-    http_.stats().downstream_rq_header_timeout.add();
-    request_ = arena_.make<http::RequestHead>(arena_);
-    enter(Phase::kFilterRequest);
-    owner_.close_after_response();
-    reply(408, "request header timeout", "request_header_timeout");
-    return;
+    const config::HttpConnectionManager& config = http_.config();
+    begin_without_head();
+    // Of the two limits the shorter one was armed.
+    if (config.request_headers_timeout.count() > 0 &&
+        (config.request_timeout.count() == 0 ||
+         config.request_headers_timeout < config.request_timeout)) {
+      http_.stats().downstream_rq_header_timeout.add();
+      reply(408, "request header timeout", "request_header_timeout");
+      return;
+    }
   }
   if (!request_complete_) {
     http_.stats().downstream_rq_timeout.add();
@@ -55,11 +68,7 @@ void Stream::on_per_try_timeout() {
 void Stream::on_idle_timeout() {
   http_.stats().downstream_rq_idle_timeout.add();
   info_.set_flag(ResponseFlag::kStreamIdleTimeout);
-  if (request_ == nullptr) {
-    request_ = arena_.make<http::RequestHead>(arena_);
-    enter(Phase::kFilterRequest);
-    owner_.close_after_response();
-  }
+  if (request_ == nullptr) begin_without_head();
   if (head_sent_) {
     fail_after_head("stream_idle_timeout");
     return;
@@ -68,13 +77,9 @@ void Stream::on_idle_timeout() {
 }
 
 void Stream::on_max_duration() {
+  // No response flag: Envoy's DT is of connections.
   http_.stats().downstream_rq_max_duration_reached.add();
-  bool route_level = action_ != nullptr && action_->max_stream_duration;
-  if (!route_level) info_.set_flag(ResponseFlag::kDurationTimeout);  // as Envoy's router
-  if (request_ == nullptr) {
-    request_ = arena_.make<http::RequestHead>(arena_);
-    enter(Phase::kFilterRequest);
-  }
+  if (request_ == nullptr) begin_without_head();
   if (head_sent_) {
     fail_after_head("max_duration_timeout");
     return;
@@ -86,11 +91,7 @@ void Stream::on_request_malformed(const http::ProtocolError& error) {
   if (done()) return;
   info_.set_flag(ResponseFlag::kDownstreamProtocolError);
   owner_.close_after_response();
-  if (request_ == nullptr) {
-    request_ = arena_.make<http::RequestHead>(arena_);
-    info_.protocol = http::Version::kHttp11;
-    enter(Phase::kFilterRequest);
-  }
+  if (request_ == nullptr) begin_without_head();
   if (head_sent_) {
     fail_after_head(error.details);
     return;
@@ -105,7 +106,7 @@ void Stream::on_downstream_gone() {
   info_.times.connection_end = worker_.loop.now();
   if (!info_.protocol)
     info_.protocol = http::Version::kHttp11;  // it got no further than this codec
-  http_.stats().downstream_rq_rx_reset.add();
+  count_rx_reset();
   finish(true);
 }
 
@@ -113,6 +114,10 @@ void Stream::abort(std::string_view details) {
   if (done()) return;
   info_.response_code_details = details;
   finish(true);
+}
+
+void Stream::count_rx_reset() {
+  if (!std::exchange(rx_reset_counted_, true)) http_.stats().downstream_rq_rx_reset.add();
 }
 
 void Stream::find_named_stats() {
@@ -155,21 +160,22 @@ void Stream::finish(bool reset) {
   chain_.finish();
   metrics::HttpStats& stats = http_.stats();
   stats.downstream_rq_active.sub();
-  if (is_tunnel_) stats.downstream_cx_upgrades_active.sub();
+  if (tunnel_admitted_) stats.downstream_cx_upgrades_active.sub();
   if (head_sent_) {
     if (!info_.health_check) {
       stats.downstream_rq.add(info_.response_code);
       http_.listener_stats().downstream_rq.add(info_.response_code);
     }
-    if (!request_complete_) {
+    if (!request_complete()) {
       stats.downstream_rq_response_before_rq_complete.add();
-      stats.downstream_rq_rx_reset.add();
+      count_rx_reset();
     }
   }
   double ms =
       std::chrono::duration<double, std::milli>(info_.times.end - info_.times.start).count();
   stats.downstream_rq_time.record(ms);
-  if (reset && head_sent_) stats.downstream_rq_tx_reset.add();
+  if (reset && head_sent_ && !info_.has_flag(ResponseFlag::kDownstreamConnectionTermination))
+    stats.downstream_rq_tx_reset.add();
   log();
   if (cluster_ != nullptr) {
     cluster_->release();
@@ -181,7 +187,7 @@ void Stream::finish(bool reset) {
     request_flow_paused_ = false;
     owner_.resume_request();
   }
-  bool intact = response_end_ && request_complete_ && !is_tunnel_;
+  bool intact = response_end_ && request_complete();
   owner_.on_stream_done(intact, reset);
 }
 

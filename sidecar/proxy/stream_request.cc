@@ -63,8 +63,10 @@ bool Stream::admit_request() {
     reply(404, {}, "absolute_path_rejected");
     return false;
   }
+  // The head was well formed as HTTP/1, so that where the next request begins is known.
+  bool goes_on = config.stream_error_on_invalid_message;
   if (head.authority.data() == nullptr) {
-    owner_.close_after_response();
+    if (!goes_on) owner_.close_after_response();
     reply(400, {}, "missing_host_header");
     return false;
   }
@@ -72,7 +74,7 @@ bool Stream::admit_request() {
     if (refusal->location.empty()) {
       if (refusal->details == "path_normalization_failed")
         http_.stats().downstream_rq_failed_path_normalization.add();
-      owner_.close_after_response();
+      if (!goes_on) owner_.close_after_response();
       bool protocol = refusal->details.starts_with("http1.");
       reply(refusal->status, protocol ? "Bad Request" : "", refusal->details,
             protocol ? std::optional(ResponseFlag::kDownstreamProtocolError) : std::nullopt);
@@ -95,6 +97,7 @@ bool Stream::admit_request() {
   }
   upgrade_ = head.method == http::Method::kConnect ? std::string_view("connect")
                                                    : std::string_view(head.protocol);
+  tunnel_wanted_ = !upgrade_.empty();
   RequestFacts facts{connection_.remote, remote_, connection_.local.port()};
   prepare_request(head, config, facts, worker_);
   internal_ = facts.internal;
@@ -121,7 +124,12 @@ bool Stream::admit_upgrade() {
     const auto& overrides = match_.route->forward()->upgrades;
     if (auto it = overrides.find(type); it != overrides.end()) allowed = it->second;
   }
-  if (allowed) return true;
+  if (allowed) {
+    tunnel_admitted_ = true;
+    http_.stats().downstream_cx_upgrades_total.add();
+    http_.stats().downstream_cx_upgrades_active.add();
+    return true;
+  }
   http_.stats().downstream_rq_ws_on_non_ws_route.add();
   upgrade_ = {};
   owner_.close_after_response();
@@ -373,8 +381,7 @@ void Stream::send_request_head() {
                              action_->append_x_forwarded_host,
                              !http_.config().suppress_envoy_headers);
   bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
-  attempt_.send_head(*request_, end,
-                     request_->method == http::Method::kConnect ? std::string_view{} : upgrade_);
+  attempt_.send_head(*request_, end, !upgrade_.empty());
   request_sent_ = true;
 }
 

@@ -48,6 +48,10 @@ ResponseFlag flag_of(AttemptEnd end) {
   return ResponseFlag::kUpstreamRequestTimeout;
 }
 
+bool says_canary(const http::ResponseHead& head) {
+  return head.headers.value(HeaderId::kEnvoyCanary) == "true";
+}
+
 // Stale idle connections that one request may meet before it counts as failed.
 constexpr uint32_t kMaxStaleConnections = 16;
 
@@ -87,12 +91,13 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
   auto& counts = attempt_.endpoint().counts;
   (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
   charge_upstream(head.status, false);
+  if (says_canary(head) && !info_.health_check)
+    cluster_->shared()->canary_stats().upstream_rq.add(head.status);
   if (tunnel) {
     is_tunnel_ = true;
     attempt_.start_tunnel();
-  } else if (!upgrade_.empty()) {
-    attempt_.send_end(nullptr);
-    owner_.close_after_response();
+  } else {
+    // An upgrade that the origin declines ends both connections: neither request has an end.
     upgrade_ = {};
   }
   info_.response_code_details = "via_upstream";
@@ -107,9 +112,10 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
 void Stream::edit_upstream_response(http::ResponseHead& head) {
   http::Headers& headers = head.headers;
   response_ = &head;
-  if (!http_.config().suppress_envoy_headers) {
+  // As in Envoy, from the end of the request; an answer that comes earlier has taken no time.
+  if (!http_.config().suppress_envoy_headers && request_complete()) {
     auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       worker_.loop.now() - info_.times.request_sent_first)
+                       worker_.loop.now() - info_.times.request_received)
                        .count();
     char text[24];
     char* end = std::to_chars(text, text + sizeof(text), elapsed).ptr;
@@ -151,6 +157,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
   if (is_tunnel_) {
     info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
     info_.set_flag(ResponseFlag::kUpstreamConnectionTermination);
+    http_.stats().downstream_rq_tx_reset.add();
     finish_response(nullptr);
     return;
   }
@@ -160,6 +167,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
             .count();
     cluster_->stats().upstream_rq_time.record(ms);
     cluster_->shared()->origin_stats(internal_).upstream_rq_time.record(ms);
+    if (says_canary(*response_)) cluster_->shared()->canary_stats().upstream_rq_time.record(ms);
     count_named([ms](metrics::VirtualClusterStats& s) { s.upstream_rq_time.record(ms); });
   }
   if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
@@ -357,15 +365,12 @@ void Stream::on_response_head_done(bool end) {
   head_sent_ = true;
   enter(Phase::kBody);
   if (is_tunnel_) {
-    metrics::HttpStats& stats = http_.stats();
-    stats.downstream_cx_upgrades_total.add();
-    stats.downstream_cx_upgrades_active.add();
     timeout_timer_.cancel();
-    owner_.send_head(head, false, head.status == 101 ? upgrade_ : std::string_view{});
+    owner_.send_head(head, false, true);
     owner_.start_tunnel();
     return;
   }
-  owner_.send_head(head, end, std::nullopt);
+  owner_.send_head(head, end, false);
   // An upstream's bodiless response ends with on_attempt_end, which gives the connection back
   // first.
   if (end && (local_reply_ || upstream_done_)) finish_response(nullptr);
@@ -417,7 +422,7 @@ void Stream::fail_after_head(std::string_view details) {
     return;
   }
   info_.response_code_details = details;
-  http_.stats().downstream_rq_rx_reset.add();
+  count_rx_reset();
   finish(true);
 }
 

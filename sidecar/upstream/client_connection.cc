@@ -27,6 +27,14 @@ bool says_empty(http::Method method) {
          method == http::Method::kOther;
 }
 
+// In any of the lines of that name, since a response's have not been joined yet.
+bool has_token(const http::Headers& headers, http::HeaderId id, std::string_view token) {
+  return headers.has(id) &&
+         headers.any_value(http::header_name(id), [token](std::string_view value) {
+           return list_has_token(value, token);
+         });
+}
+
 double milliseconds(Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
@@ -69,18 +77,16 @@ void ClientConnection::on_connected() {
 }
 
 void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead& head, bool end,
-                                 std::string_view upgrade) {
+                                 bool tunnel) {
   events_ = &events;
   written_at_start_ = connection_.bytes_written() + connection_.unsent();
   read_at_start_ = connection_.bytes_read();
   response_done_ = false;
   bool connect = head.method == http::Method::kConnect;
-  bool tunnel = connect || !upgrade.empty();
   parser_.expect(head.method == http::Method::kHead ? http::ExpectedBody::kNone
                  : connect                          ? http::ExpectedBody::kTunnel
                                                     : http::ExpectedBody::kNormal);
   http::Http1Tail tail;
-  tail.upgrade = upgrade;
   tail.proper_case = http_options(pool_.cluster().config()).proper_case_headers;
   chunked_ = !end && !tunnel && !head.headers.has(http::HeaderId::kContentLength);
   tail.chunked = chunked_;
@@ -121,9 +127,7 @@ void ClientConnection::release_unused() {
 
 void ClientConnection::abandon() {
   events_ = nullptr;
-  metrics::ClusterStats& stats = pool_.cluster().stats();
-  stats.upstream_cx_destroy_with_active_rq.add();
-  stats.upstream_cx_destroy_local_with_active_rq.add();
+  count_cut_request(true);
   close(true);
 }
 
@@ -156,9 +160,11 @@ void ClientConnection::on_data(std::string_view bytes) {
 }
 
 void ClientConnection::on_response(http::StreamId, http::ResponseHead& head, bool end) {
-  std::string_view connection = head.headers.value(http::HeaderId::kConnection);
-  says_close_ = list_has_token(connection, "close") || (head.version == http::Version::kHttp10 &&
-                                                        !list_has_token(connection, "keep-alive"));
+  // Proxy-Connection counts although no RFC has it: the parser heeds it too.
+  says_close_ = has_token(head.headers, http::HeaderId::kConnection, "close") ||
+                has_token(head.headers, http::HeaderId::kProxyConnection, "close") ||
+                (head.version == http::Version::kHttp10 &&
+                 !has_token(head.headers, http::HeaderId::kConnection, "keep-alive"));
   response_header_bytes_ += parser_.head_field_bytes(head.headers);
   if (events_ != nullptr) events_->on_response_head(head, end);
 }
@@ -195,6 +201,7 @@ void ClientConnection::complete(http::Headers* trailers, bool by_us) {
     parser_.resume();
     pool_.on_released(*this);
   } else {
+    if (!request_done_) count_cut_request(by_us);
     close(by_us);
   }
   events->on_response_end(trailers);
@@ -208,6 +215,7 @@ void ClientConnection::on_end() {
   }
   if (tunnel_) {
     ResponseEvents* events = std::exchange(events_, nullptr);
+    count_cut_request(false);
     events->on_connection_leaving();
     close(false);
     events->on_response_end(nullptr);
@@ -291,15 +299,17 @@ void ClientConnection::fail(Error error, bool by_us) {
     else if (acknowledged >= 0 && static_cast<uint64_t>(acknowledged) <= written_at_start_)
       failure.evidence = Evidence::kUnprocessed;
   }
-  metrics::ClusterStats& stats = pool_.cluster().stats();
-  if (events != nullptr) {
-    stats.upstream_cx_destroy_with_active_rq.add();
-    (by_us ? stats.upstream_cx_destroy_local_with_active_rq
-           : stats.upstream_cx_destroy_remote_with_active_rq)
-        .add();
-  }
+  if (events != nullptr) count_cut_request(by_us);
   close(by_us);
   if (events != nullptr) events->on_response_failed(failure);
+}
+
+void ClientConnection::count_cut_request(bool by_us) {
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  stats.upstream_cx_destroy_with_active_rq.add();
+  (by_us ? stats.upstream_cx_destroy_local_with_active_rq
+         : stats.upstream_cx_destroy_remote_with_active_rq)
+      .add();
 }
 
 void ClientConnection::count_bytes() {

@@ -62,10 +62,9 @@ class ClientConnection final : public io::Disposable,
   ClientConnection(Pool& pool, net::Fd fd, uint64_t id);
   ~ClientConnection() override;
 
-  // Sends a request's head; the response comes to `events`. `end`: no body follows. `expected`
-  // frames the response.
-  void send_head(ResponseEvents& events, const http::RequestHead& head, bool end,
-                 std::string_view upgrade);
+  // Sends a request's head; the response comes to `events`. `end`: no body follows. `tunnel`: it
+  // asks for one, so that its fields say nothing about a body.
+  void send_head(ResponseEvents& events, const http::RequestHead& head, bool end, bool tunnel);
   void send_body(std::string_view data);
   void send_end(const http::Headers* trailers);
   // The upstream agreed to a tunnel; further bytes pass both ways untouched.
@@ -123,6 +122,8 @@ class ClientConnection final : public io::Disposable,
   [[nodiscard]] bool too_old() const;
   void fail(Error error, bool by_us);
   void count_bytes();
+  // The connection goes while its request is under way.
+  void count_cut_request(bool by_us);
   void complete(http::Headers* trailers, bool by_us);
 
   Pool& pool_;

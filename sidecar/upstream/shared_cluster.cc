@@ -15,6 +15,8 @@ SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
                       metrics::Retain::kYes),
       external_stats_(registry, metrics::cluster_origin_scope(config_->stat_name(), false),
                       metrics::Retain::kYes),
+      canary_stats_(registry, metrics::cluster_canary_scope(config_->stat_name()),
+                    metrics::Retain::kYes),
       update_stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
       endpoints_(std::move(endpoints)) {
   // Envoy shows max_host_weight of clusters whose endpoints change only.

@@ -39,6 +39,8 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::ClusterOriginStats& origin_stats(bool internal) {
     return (internal ? internal_stats_ : external_stats_).here();
   }
+  // Responses that say x-envoy-upstream-canary: true.
+  metrics::ClusterOriginStats& canary_stats() { return canary_stats_.here(); }
   metrics::PerWorker<metrics::ClusterUpdateStats>& update_stats() { return update_stats_; }
   // Never null. Takes a lock: a worker reads it when it starts to use the cluster and after
   // on_change.
@@ -63,6 +65,7 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::PerWorker<metrics::ClusterStats> stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> internal_stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> external_stats_;
+  metrics::PerWorker<metrics::ClusterOriginStats> canary_stats_;
   metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
   std::atomic<uint64_t> version_{1};
   std::atomic<bool> retired_{false};

@@ -74,6 +74,17 @@ TEST_F(Timeouts, SlowHeadersAreTimedOut) {
   EXPECT_EQ(stat("http.ingress.downstream_rq_header_timeout"), 1);
 }
 
+TEST_F(Timeouts, TheShorterOfTheTwoLimitsOnAHeadIsNamed) {
+  start({.hcm = "request_headers_timeout: 3s, request_timeout: 2s"});
+  Peer& client = connect();
+  client.send("GET / HTTP/1.1\r\nhost: a\r\n");
+  advance(milliseconds(2100));
+  EXPECT_THAT(client.received(), HasStatus(408));
+  EXPECT_THAT(client.received(), ::testing::EndsWith("\r\n\r\nrequest timeout"));
+  EXPECT_EQ(stat("http.ingress.downstream_rq_header_timeout"), 0);
+  EXPECT_EQ(stat("http.ingress.downstream_rq_timeout"), 1);
+}
+
 TEST_F(Timeouts, SlowRequestIsTimedOut) {
   start({.hcm = "request_timeout: 5s"});
   Peer& client = connect();

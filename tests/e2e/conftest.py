@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from differential.known_differences import KNOWN  # noqa: E402
 from harness.config import bootstrap, cluster, hcm, listener, route, vhost  # noqa: E402
 from harness.origin import Origin  # noqa: E402
 from harness.proxy import Proxy  # noqa: E402
@@ -20,6 +21,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group(name): what pytest-xdist keeps in one process")
     config.addinivalue_line("markers", "pillion_only: about something that Envoy does not do, or does otherwise")
 
 
@@ -31,6 +33,46 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("pillion_only")]
+
+
+# Which known differences the processes of this run have met, by their place in the list.
+MET = set()
+
+
+def met_here():
+    return [index for index, known in enumerate(KNOWN) if known.used]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """With pytest-xdist, on the process that shares out the tests: one of the others has finished."""
+    MET.update(getattr(node, "workeroutput", {}).get("known_differences", []))
+
+
+def is_whole_run(config):
+    here = Path(__file__).resolve().parent
+    whole = {here, here / "differential"}
+    narrowing = ("keyword", "markexpr", "collectonly", "maxfail", "deselect", "ignore", "ignore_glob")
+    return not any(config.getoption(option, None) for option in narrowing) and any(Path(arg).resolve() in whole for arg in config.args)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """A listed difference that was mended has to leave the list; that shows when every case has run."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["known_differences"] = met_here()
+        return
+    finished = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    if config.getoption("--subject") != "pillion" or not finished or not is_whole_run(config):
+        return
+    MET.update(met_here())
+    stale = ["%s %s" % (known.case, known.key) for index, known in enumerate(KNOWN) if index not in MET]
+    if stale:
+        where = "differential/known_differences.py"
+        said = "listed, but no longer different:\n  " + "\n  ".join(stale)
+        report = pytest.TestReport(where + "::KNOWN", (where, None, "KNOWN"), {}, "failed", said, "call")
+        config.hook.pytest_runtest_logreport(report=report)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,11 @@ HALF_CLOSE = (
 )
 
 
+NEVER_OPENED = (
+    "A limit of 0 lets nothing through: its breaker is open and says so. Envoy's gauge is set only by requests that are let through."
+)
+
+
 def each(group, names, make, *args):
     return [make("%s/%s" % (group, name), *args) for name in names]
 
@@ -88,10 +93,25 @@ KNOWN = [
     *each("broken-origin", ["origin obs-fold", "origin bare LF", "origin switches without being asked"], refused, STRICT_ORIGIN, "502 Bad Gateway"),
     refused("broken-origin/origin status 99", STRICT_ORIGIN, "502 Bad Gateway"),
     Known("broken-origin/origin chunk too long", ".*", STRICT_ORIGIN, {r"log\.0\.flags": "UPE"}),
+    refused("found/host with an empty port after a port", STRICT_HOST),
     refused("shapes/absolute form with user", "Credentials in a target are not for an origin to see (RFC 9110 section 4.2.4)."),
     Known("*", r"stat\.http\.\w+\.downstream_cx_(delayed_close_timeout|destroy_(local|remote))", HALF_CLOSE,
           {r"stat\.http\.\w+\.downstream_cx_delayed_close_timeout": "None"}),
     Known("*", r"stat\.cluster\.[\w-]+\.(membership_(healthy|total|change)|max_host_weight|update_\w+|default\.total_match_count)", UNUSED),
+    Known("breakers/*", r"stat\.cluster\.[\w-]+\.circuit_breakers\.\w+\.rq_(pending_|retry_)?open", NEVER_OPENED,
+          {r"stat\.cluster\.(no-\w+|budget|high)\.circuit_breakers\.\w+\.rq_(pending_|retry_)?open": "1"}),
+    Known("breakers/*", r"stat\.cluster\.remaining\.circuit_breakers\.default\.remaining_\w+", UNUSED,
+          {r"stat\.cluster\.remaining\.circuit_breakers\.default\.remaining_rq": "None"}),
+    Known("breakers/remaining tracked", r"stat\.cluster\.remaining\.circuit_breakers\.default\.remaining_cx_pools",
+          "Pools have no limit here; what is left of that is just a large number."),
+    Known("breakers/no pending allowed", r"log\.0\.host", "The endpoint had been chosen; which one it was is worth a log line."),
+    Known("prometheus/breakers", r"prometheus\.(type\.)?envoy_cluster_circuit_breakers_\w+_rq_(pending_|retry_)?open(\{.*)?", NEVER_OPENED),
+    Known("prometheus/breakers", r"prometheus\.envoy_cluster_circuit_breakers_default_remaining_cx_pools\{.*",
+          "Pools have no limit here; what is left of that is just a large number."),
+    Known("tunnels/origin answers 200", r"client\.0\.(body|header\.content-length)|log\.0\.(details|sent)|stat\.cluster\.a\.(external\.)?upstream_rq_\w+",
+          "A server may ignore Upgrade and answer as usual (RFC 9110 section 7.8); the client gets that answer, with its body.",
+          {r"client\.0\.body": "plain"}),
+    Known("tunnels/connect not configured", r"client\.0\.header\.content-length", "A 2xx to CONNECT has no content-length (RFC 9110 section 9.3.6)."),
     Known("prometheus/*", r"prometheus\.(type\.)?envoy_http_downstream_cx_(delayed_close_timeout|destroy_(local|remote))(\{.*)?", HALF_CLOSE),
     Known("prometheus/*", r"prometheus\.(type\.)?envoy_cluster_(default_total_match_count|membership_\w+)(\{.*)?", UNUSED),
     refused("limits/default url of 70 KB", "A target that is too long is a 414, which says more than 431 (RFC 9110 section 15.5.15).", "414 URI Too Long"),
@@ -112,8 +132,10 @@ KNOWN = [
     Known("shapes/custom method with dash", ".*", "M-SEARCH is a method; what it means is for the origin to say.", {r"client\.0\.start_line": "HTTP/1.1 200 OK"}),
     Known("shapes/absolute form, query only", ".*", "A target without a path is one for / (RFC 9112 section 3.2.1).", {r"client\.0\.start_line": "HTTP/1.1 200 OK"}),
     Known("forwarded/* forwarded proto ", ".*", "An empty x-forwarded-proto says nothing, which is no reason for a 404.", {r"client\.0\.start_line": "HTTP/1.1 200 OK"}),
-    *[Known(name, r"origin\.a\.0\.header\.(content-length|transfer-encoding)", "A body that is known to be empty is announced as such; the message is the same.")
-      for name in ("request-bodies/chunked empty", "bad-lengths/transfer-encoding with trailing space")],
+    *[Known(name, r"origin\.a\.\d+\.header\.(content-length|transfer-encoding)", "A body that is known to be empty is announced as such; the message is the same.")
+      for name in ("request-bodies/chunked empty", "bad-lengths/transfer-encoding with trailing space", "found/empty chunked body *", "random/*")],
+    *[Known(name, r"origin\.a\.\d+\.header\.te", "TE ends at each hop but for trailers (RFC 9110 section 10.1.4); an empty one asks for nothing.",
+            {r"origin\.a\.\d+\.header\.te": "None"}) for name in ("found/empty te", "random/*")],
     *[Known(name, r"log\.0\.details", "The answer is the same 400; which rule is said to be broken depends on the order of the checks.",
             {r"log\.0\.details": "http1.codec_error"})
       for name in ("bad-lines/NUL in name", "bad-lines/NUL in target", "bad-request-lines/target with DEL")],
@@ -123,20 +145,19 @@ KNOWN = [
     *[Known(case, r"log\.0\.(method|path|protocol)|stat\.http\.\w+\.downstream_(cx_protocol_error|rq_response_before_rq_complete|rq_rx_reset)",
             "The head was read whole before it was refused: the log says what was asked for, and no stream was cut.")
       for case in ("limits/underscore rejected", "old-versions/http/1.0 refused", "shapes/connection names x-forwarded-proto")],
-    Known("response-bodies/status *", r"stat\.cluster\.a\.(external\.)?upstream_rq_unknown", "A status outside of 100 to 599 counts as completed only."),
-    Known("interim/expect 100, proxied, refused", r"client\.0\.header\.x-envoy-upstream-service-time|stat\.cluster\.a\.upstream_cx_destroy_(local_)?with_active_rq",
-          "The refusal came from upstream and took time; the connection is closed once nothing uses it."),
     Known("shapes/absolute form not allowed", r"log\.0\.path", "The path is the target's path, whatever form the target has."),
     Known("shapes/options star", r"log\.0\.(details|flags)|stat\.http\.main\.(downstream_rq_non_relative_path|no_route|rq_total)",
           "OPTIONS * is a request like others (RFC 9110 section 9.3.7); a route may match it, and here none does."),
     Known("bad-request-lines/version 01.1", ".*", "A version that is not 1.0 or 1.1 is answered 426.", {r"client\.0\.start_line": "HTTP/1.1 426 Upgrade Required"}),
     # The random exchanges hit the same rules under names that say nothing.
-    Known("random/*", ".*", STRICT_LINES, {r"log\.0\.details": r"http1\.(codec_error|invalid_url|invalid_authority)", r"log\.0\.code": "400"}),
-    Known("random/*", r"origin\.a\.0\.header\.(content-length|transfer-encoding)", "A body that is known to be empty is announced as such; the message is the same."),
+    Known("random/*", ".*", STRICT_LINES, {r"log\.0\.details": r"http1?\.(codec_error|invalid_url|invalid_authority)", r"log\.0\.code": "400"}),
     Known("random/*", r"client\.0\.interim\.0|stat\..*downstream_rq_(1xx|completed)",
           "A request without a body is not told to continue (RFC 9110 section 10.1.1).", {r"client\.0\.interim\.0": "None"}),
     Known("random/*", r"(origin\.a|client)\.\d+\.header\.(accept|authorization|content-type|etag|location|user-agent|vary|via|x-b|x-r)",
           "Field lines that came apart go on apart; Envoy joins those that it knows (RFC 9110 section 5.3: it means the same)."),
+    *[Known(name, r"log\.0\.cluster|client\.0\.header\.x-code",
+            "A path that is refused leads nowhere; Envoy looks its route up after all, if x-forwarded-proto is there.", {r"log\.0\.cluster": "None"})
+      for name in ("found/fragment *", "random/*")],
     *[accepted_by_envoy_only(name) for name in (
         "no router", "both spellings of one field", "vhost with empty domain", "rewrite group that is not there", "retry on nothing known",
         "upgrade without type", "listener twice", "listener chain without filters", "listener prefix length 33", "mutation of pseudo header",
@@ -144,13 +165,20 @@ KNOWN = [
 ]
 
 
+def explaining(case, different):
+    """The entries that explain something of one case's differences, by the key that they explain."""
+    return {key: [known for known in KNOWN if known.covers(case, key, different)] for key in different}
+
+
 def unexplained(case, different):
     """What is left of the differences of one case when the known ones are taken away."""
-    left = {}
-    for key, values in different.items():
-        entries = [known for known in KNOWN if known.covers(case, key, different)]
-        for known in entries:
+    entries = explaining(case, different)
+    for found in entries.values():
+        for known in found:
             known.used = True
-        if not entries:
-            left[key] = values
-    return left
+    return {key: values for key, values in different.items() if not entries[key]}
+
+
+def all_explained(case, different):
+    """Whether nothing would be left, should these be a case's final differences."""
+    return all(explaining(case, different).values())

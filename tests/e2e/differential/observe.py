@@ -6,6 +6,7 @@ import re
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 HTTP_DATE = re.compile(r"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
+DATE_LINE = re.compile(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n")
 ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 CLIENT = re.compile(r"127\.0\.0\.1:(\d{4,5})\b")
 # Levels, compared as they stand; everything else only counts up and is compared by its growth.
@@ -72,7 +73,7 @@ def observe_client(out, result, normalizer):
             out["%s.interim.%d" % (key, number)] = (line, sorted(headers))
     out["client.interim"] = result.interim
     out["client.tunnel"] = result.tunnel
-    out["client.leftover"] = result.leftover
+    out["client.leftover"] = DATE_LINE.sub(b"\r\ndate: <date>\r\n", result.leftover)
     # A reset and a clean close differ only in whether unread bytes were left in the kernel.
     out["client.ended"] = "closed" if result.ended in ("eof", "reset") else result.ended
     out["client.error"] = "closed" if result.error in ("eof", "reset") else result.error

@@ -115,6 +115,9 @@ def play(port, steps, linger=0.03):
         result.error = "reset" if isinstance(error, OSError) else str(error).split(" ")[0].rstrip(";")
     if result.ended != "aborted":
         result.ended = wire.wait_closed(2.0 if _should_close(result) else linger)
+        # A response that no step has read may announce the end as well.
+        if result.ended == "open" and b"\r\nconnection: close\r\n" in wire.buffer:
+            result.ended = wire.wait_closed(2.0)
     result.leftover = wire.buffer
     wire.close()
     return result

@@ -76,14 +76,18 @@ class Admin:
             raise ProxyError("GET %s of the admin endpoint: %d %r" % (path, status, body[:200]))
         return body.decode()
 
-    def stats(self):
+    def stats(self, page="/stats"):
         """Counters and gauges by name; histograms and text readouts are left out."""
         values = {}
-        for line in self.get("/stats").splitlines():
+        for line in self.get(page).splitlines():
             name, _, value = line.rpartition(": ")
             if value.isdigit():
                 values[name] = int(value)
         return values
+
+    def used_stats(self):
+        """Those that have been counted or set; where none of the others is named, they are as good as 0."""
+        return self.stats("/stats?usedonly")
 
     def stat(self, name):
         return self.stats().get(name, 0)

@@ -125,6 +125,13 @@ TEST_F(HeadersTest, JoinRepeatedMakesOneLineOfInlineHeadersOnly) {
   EXPECT_EQ(text(), "x-forwarded-for=1,2;x-own=1;cookie=1;server=1,2;via=1,2;x-own=2;cookie=2;");
 }
 
+TEST_F(HeadersTest, JoinRepeatedLeavesOutEmptyValues) {
+  for (const char* value : {"", "", "1", "", "2"}) headers_.add("via", value);
+  for (const char* value : {"", ""}) headers_.add("x-request-id", value);
+  headers_.join_repeated(true);
+  EXPECT_EQ(text(), "via=1,2;x-request-id=;");
+}
+
 TEST_F(HeadersTest, AnyValueStopsAtTheFirstThatSatisfies) {
   headers_.add("x-a", "1");
   headers_.add("x-b", "2");

@@ -97,6 +97,24 @@ TEST(Http1Request, RefusesLengthWithTransferEncoding) {
                       400, kWhy));
 }
 
+// RFC 9112 section 6.3: where both are to be taken the coding counts, and the length does not go
+// on.
+TEST(Http1Request, DropsTheLengthBesideTransferEncodingWhenToldTo) {
+  const CodecLimits lenient{.allow_chunked_length = true};
+  EXPECT_EQ(
+      parse(post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", kHello), lenient).events,
+      kPostHello);
+  EXPECT_EQ(
+      parse(post("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", kHello), lenient).events,
+      kPostHello);
+  EXPECT_EQ(parse(post("Content-Length: 5\r\n", "hello"), lenient).events,
+            "request POST / host=a [content-length: 5]\nbody hello\ncomplete\n");
+  EXPECT_TRUE(
+      refused(parse(post("Content-Length: 5\r\nTransfer-Encoding: gzip\r\n", "hello"), lenient),
+              501, "http1.invalid_transfer_encoding"));
+  EXPECT_TRUE(bad(parse(post("Content-Length: 5\r\nContent-Length: 6\r\n", "hello!"), lenient)));
+}
+
 // RFC 9112 section 6.3: a list of equal lengths may be merged, but Envoy refuses it, and so do we.
 TEST(Http1Request, RefusesSeveralLengths) {
   EXPECT_TRUE(bad(parse(post("Content-Length: 5\r\nContent-Length: 6\r\n", "hello!"))));

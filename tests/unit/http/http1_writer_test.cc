@@ -68,8 +68,6 @@ TEST_F(Http1Writer, WritesEveryTail) {
   EXPECT_EQ(tail({.content_length_zero = true}), "content-length: 0\r\n\r\n");
   EXPECT_EQ(tail({.chunked = true, .close = true}),
             "connection: close\r\ntransfer-encoding: chunked\r\n\r\n");
-  EXPECT_EQ(tail({.close = true, .upgrade = "websocket"}),
-            "connection: upgrade\r\nupgrade: websocket\r\n\r\n");
 }
 
 TEST_F(Http1Writer, WritesProperCase) {

@@ -55,6 +55,25 @@ TEST_F(LoopTest, RunsPostedWorkInOrder) {
   EXPECT_THAT(log_, ElementsAre("a", "b", "c", "d"));
 }
 
+// A regression: it counted from when the wheel was last looked at, and fired at once after a pause.
+TEST_F(LoopTest, ATimerCountsFromTheMomentItIsArmed) {
+  int fired = 0;
+  Timer timer(
+      loop_.timers(), [](void* count) { ++*static_cast<int*>(count); }, &fired);
+  loop_.run_once();
+  loop_.post([&] {
+    clock_.advance(seconds(5));  // the loop has slept that long before this work came
+    timer.arm(seconds(1));
+  });
+  loop_.run_once();
+  clock_.advance(milliseconds(900));
+  loop_.run_once();
+  EXPECT_EQ(fired, 0);
+  clock_.advance(milliseconds(200));
+  loop_.run_once();
+  EXPECT_EQ(fired, 1);
+}
+
 TEST_F(LoopTest, WakesForWorkPostedByAnotherThread) {
   constexpr int kThreads = 4;
   constexpr int kEach = 500;

@@ -66,6 +66,18 @@ TEST(PrometheusPage, TakesStatusesAndClassesOutOfTheName) {
                               "envoy_cluster_name=\"a\"} 0\n"));
 }
 
+TEST(PrometheusPage, CountsStatusesOfNoClassAsUnknown) {
+  Registry registry;
+  PerWorker<SampleStats> stats(registry, sample_scope("a"));
+  stats.here().rq.add(200);
+  stats.here().rq.add(600);
+  stats.here().rq.add(999);
+  std::string page = page_of(registry, "filter=rq");
+  EXPECT_THAT(page, HasSubstr("# TYPE envoy_cluster_rq_unknown counter\n"
+                              "envoy_cluster_rq_unknown{envoy_cluster_name=\"a\"} 2\n"));
+  EXPECT_THAT(page, HasSubstr("envoy_cluster_rq_completed{envoy_cluster_name=\"a\"} 3\n"));
+}
+
 TEST(PrometheusPage, EscapesLabelValues) {
   Registry registry;
   PerWorker<OtherStats> stats(registry, sample_scope("a\"b\\c\nd"));

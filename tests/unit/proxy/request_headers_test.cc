@@ -82,6 +82,33 @@ TEST_F(HeadTest, RemovesHopByHopFields) {
   EXPECT_EQ(value("x-other"), "2");
 }
 
+TEST_F(HeadTest, PassesAnUpgradeAsItWasWritten) {
+  head_.protocol = "WebSocket";
+  add("connection", "keep-alive, Upgrade, x-mine");
+  add("upgrade", "WebSocket");
+  add("keep-alive", "timeout=5");
+  add("x-mine", "1");
+  prepare();
+  EXPECT_EQ(value("connection"), "keep-alive, Upgrade, x-mine");
+  EXPECT_EQ(value("upgrade"), "WebSocket");
+  EXPECT_EQ(value("keep-alive"), "(none)");
+  EXPECT_EQ(value("x-mine"), "(none)");
+}
+
+TEST_F(HeadTest, SaysByWhatPortTheClientHasCome) {
+  config_.use_remote_address = config_.append_x_forwarded_port = true;
+  add("x-forwarded-port", "1");
+  prepare();
+  EXPECT_EQ(value("x-forwarded-port"), "80");
+  config_.xff_num_trusted_hops = 1;
+  head_.headers.set("x-forwarded-port", "1");
+  prepare();
+  EXPECT_EQ(value("x-forwarded-port"), "1");
+  head_.headers.remove("x-forwarded-port");
+  prepare();
+  EXPECT_EQ(value("x-forwarded-port"), "80");
+}
+
 TEST_F(HeadTest, RemovesFieldsThatASecondConnectionLineNames) {
   add("connection", "close");
   add("connection", "X-Mine");
@@ -214,6 +241,12 @@ TEST_F(HeadTest, MakesARequestIdWhereThereIsNone) {
   for (std::size_t i : {8U, 13U, 18U, 23U}) EXPECT_EQ(id[i], '-');
 }
 
+TEST_F(HeadTest, MakesARequestIdInPlaceOfAnEmptyOne) {
+  add("x-request-id", "");
+  prepare();
+  EXPECT_EQ(value("x-request-id").size(), 36U);
+}
+
 TEST_F(HeadTest, KeepsARequestIdExceptAtTheEdge) {
   add("x-request-id", "mine");
   prepare();
@@ -312,6 +345,15 @@ TEST_F(ResponseTest, RemovesHopByHopFields) {
   for (const char* name : {"connection", "x-mine", "keep-alive", "transfer-encoding"})
     EXPECT_EQ(after(name), "(none)") << name;
   EXPECT_EQ(after("x-other"), "2");
+}
+
+TEST_F(ResponseTest, PassesAGrantedUpgradeAsItWasWritten) {
+  response_.status = 101;
+  response_.headers.add("connection", "Upgrade");
+  response_.headers.add("upgrade", "websocket");
+  prepare_response(response_, config_, worker_);
+  EXPECT_EQ(after("connection"), "Upgrade");
+  EXPECT_EQ(after("upgrade"), "websocket");
 }
 
 TEST_F(ResponseTest, NamesTheServerAsConfigured) {

@@ -143,6 +143,13 @@ TEST(RouteAction, TakesAllFields) {
   EXPECT_FALSE(action.upgrades.at("connect"));
 }
 
+// As in Envoy: streams that may last so long are not cut off after the default 15 s.
+TEST(RouteAction, ReplacesTheDefaultTimeoutByTheMaximumDuration) {
+  const std::string longest = "cluster: a, max_stream_duration: {max_stream_duration: 60s}";
+  EXPECT_EQ(load(with_route_action(longest)).forward().timeout.count(), 0);
+  EXPECT_EQ(load(with_route_action(longest + ", timeout: 5s")).forward().timeout.count(), 5000);
+}
+
 TEST(RouteAction, TakesRegexAndHostRewrites) {
   const Outcome outcome = load(with_route_action(
       "cluster: a, regex_rewrite: {pattern: {regex: '^/x(.*)'}, substitution: '/y\\1'}, "

@@ -1,6 +1,6 @@
 """All groups, in the order in which they run. A new group is a new module and a name here."""
 
-from . import actions, edge, extras, filters, headers, logs, malformed, messages, resilience, routing, tunnels
+from . import actions, edge, extras, filters, found, headers, logs, malformed, messages, resilience, routing, tunnels
 
-MODULES = (routing, actions, headers, edge, messages, malformed, resilience, tunnels, filters, logs, extras)
+MODULES = (routing, actions, headers, edge, messages, malformed, resilience, tunnels, filters, logs, extras, found)
 GROUPS = [group for module in MODULES for group in module.GROUPS]
