@@ -22,6 +22,10 @@ Limits& Pool::limits() {
   return cluster_.shared()->limits(priority_);
 }
 
+bool Pool::suits(const ClientConnection& connection, const PoolWaiter& waiter) {
+  return connection.fresh() || !waiter.wants_new();
+}
+
 void Pool::give(ClientConnection& connection) {
   connection.cancel_idle_timer();
   in_use_.push_back(connection);
@@ -37,7 +41,7 @@ void Pool::follow_endpoint() {
 
 void Pool::acquire(PoolWaiter& waiter) {
   if (endpoint_->moving != nullptr) follow_endpoint();
-  if (!idle_.empty()) {
+  if (!idle_.empty() && suits(idle_.front(), waiter)) {
     ClientConnection& connection = idle_.front();
     give(connection);
     waiter.on_pool_ready(connection);
@@ -56,7 +60,7 @@ void Pool::acquire(PoolWaiter& waiter) {
   ++waiting_;
   // A connection that is being made serves the first waiter, so one more is needed only when all
   // are spoken for.
-  if (waiting_ > connecting_) connect();
+  if (waiting_ > connecting_) connect(waiter);
 }
 
 void Pool::cancel(PoolWaiter& waiter) {
@@ -67,7 +71,7 @@ void Pool::cancel(PoolWaiter& waiter) {
   cluster_.stats().upstream_rq_pending_active.sub();
 }
 
-void Pool::connect() {
+void Pool::connect(const PoolWaiter& waiter) {
   metrics::ClusterStats& stats = cluster_.stats();
   const config::Cluster& config = cluster_.config();
   bool first = connections_ == 0;
@@ -85,7 +89,7 @@ void Pool::connect() {
                          config.keepalive->interval_s};
   }
   stats.upstream_cx_total.add();
-  stats.upstream_cx_http1_total.add();
+  if (!waiter.wants_new()) stats.upstream_cx_http1_total.add();  // else it will not speak HTTP
   endpoint_->counts.cx_total.fetch_add(1, std::memory_order_relaxed);
   Result<net::Fd> fd = net::start_connect(endpoint_->connect_address(), options);
   if (!fd) {
@@ -115,12 +119,16 @@ void Pool::fail_first(PoolFailure failure, Error error) {
 }
 
 void Pool::serve() {
-  while (!queue_.empty() && !idle_.empty()) {
-    PoolWaiter& waiter = queue_.front();
-    cancel(waiter);
+  while (!idle_.empty()) {
     ClientConnection& connection = idle_.front();
+    PoolWaiter* first = nullptr;
+    queue_.for_each([&](PoolWaiter& waiter) {
+      if (first == nullptr && suits(connection, waiter)) first = &waiter;
+    });
+    if (first == nullptr) return;
+    cancel(*first);
     give(connection);
-    waiter.on_pool_ready(connection);
+    first->on_pool_ready(connection);
   }
 }
 
@@ -155,7 +163,7 @@ void Pool::on_closed(ClientConnection& connection, bool was_connecting, PoolFail
   }
   // Those still waiting need a connection in place of this one, even where the endpoint is gone:
   // they were promised it when they were let into the queue.
-  if (waiting_ > connecting_) connect();
+  if (waiting_ > connecting_) connect(queue_.front());
 }
 
 void Pool::drain() {

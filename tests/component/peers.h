@@ -88,6 +88,10 @@ class Origin {
   [[nodiscard]] const std::vector<Seen>& requests() const { return requests_; }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
   Peer& connection(std::size_t index) { return *connections_[index].peer; }
+  // What has arrived on it and is no whole request: a tunnel's bytes, for one.
+  [[nodiscard]] const std::string& unparsed(std::size_t index) const {
+    return connections_[index].pending;
+  }
 
  private:
   struct Connection {

@@ -25,7 +25,7 @@ class Tunnels : public World {
     client.send(kAsk);
     until([&] { return client.received().ends_with("\r\n\r\n"); }, "the upgrade is granted");
     client.send("hello");
-    until([this] { return origin_.connection(0).received().ends_with("hello"); }, "bytes pass");
+    until([this] { return origin_.unparsed(0).ends_with("hello"); }, "bytes pass");
     return client;
   }
   int64_t http(std::string_view name) { return stat("http.ingress." + std::string(name)); }
@@ -88,6 +88,27 @@ TEST_F(Tunnels, AnUpgradeThatIsNotConfiguredIsRefused) {
   EXPECT_EQ(http("downstream_rq_ws_on_non_ws_route"), 1);
   EXPECT_EQ(http("downstream_rq_rx_reset"), 1);
   EXPECT_EQ(http("downstream_cx_upgrades_total"), 0);
+}
+
+TEST_F(Tunnels, AConnectThatEndsHereSendsBytesAloneOverAConnectionOfItsOwn) {
+  start({.hcm = "upgrade_configs: [{upgrade_type: CONNECT}]",
+         .routes = "{match: {connect_matcher: {}}, route: {cluster: origin, upgrade_configs: "
+                   "[{upgrade_type: CONNECT, connect_config: {}}]}}, "});
+  get(connect());  // leaves an idle connection that has spoken HTTP
+  Peer& client = connect();
+  client.send("CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\nearly");
+  until([&] { return client.received().ends_with("\r\n\r\n"); }, "the tunnel is open");
+  EXPECT_THAT(client.received(), HasStatus(200));
+  client.send(" late");
+  until([&] { return origin_.unparsed(1) == "early late"; }, "bytes pass");
+  origin_.connection(1).send("answer");
+  until([&] { return client.received().ends_with("answer"); }, "and come back");
+  client.close();
+  settle();
+  EXPECT_TRUE(origin_.connection(1).ended());
+  EXPECT_EQ(stat("cluster.origin.upstream_cx_total"), 2);
+  EXPECT_EQ(stat("cluster.origin.upstream_cx_http1_total"), 1);
+  EXPECT_EQ(stat("cluster.origin.upstream_cx_active"), 1);
 }
 
 }  // namespace

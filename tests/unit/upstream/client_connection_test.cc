@@ -199,7 +199,9 @@ TEST_F(ClientConnectionTest, PassesATunnelOn) {
   start();
   Request request;
   request.end = false;
-  request.upgrade = "websocket";
+  request.tunnel = true;
+  request.head.headers.add("connection", "upgrade");
+  request.head.headers.add("upgrade", "websocket");
   request.tunnel_at = 101;
   arrive(request, 0);
   EXPECT_EQ(served_[0]->received(),

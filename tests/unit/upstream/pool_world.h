@@ -71,7 +71,7 @@ class Request final : public PoolWaiter, public ResponseEvents {
   void on_pool_ready(ClientConnection& given) override {
     log += "ready ";
     connection = &given;
-    if (send_at_once) given.send_head(*this, head, end, upgrade);
+    if (send_at_once) given.send_head(*this, head, end, tunnel);
   }
   void on_pool_failed(PoolFailure why, Error) override {
     log += why == PoolFailure::kOverflow        ? "overflow "
@@ -103,7 +103,7 @@ class Request final : public PoolWaiter, public ResponseEvents {
   http::RequestHead head;
   bool end = true;
   bool send_at_once = true;
-  std::string_view upgrade;
+  bool tunnel = false;
   int tunnel_at = 0;
   int abandon_at = 0;
   ClientConnection* connection = nullptr;
