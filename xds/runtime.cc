@@ -150,6 +150,15 @@ config::Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercen
   return fraction(message.default_value(), at.field("default_value"));
 }
 
+void override_tracing(config::Tracing& tracing, const FieldPath& at) {
+  auto apply = [&at](config::Fraction& to, std::string_view key) {
+    if (auto value = at.runtime().fraction(key)) to = *value;
+  };
+  apply(tracing.client, "tracing.client_enabled");
+  apply(tracing.random, "tracing.random_sampling");
+  apply(tracing.overall, "tracing.global_enabled");
+}
+
 bool feature_flag(const envoy::config::core::v3::RuntimeFeatureFlag& message, const FieldPath& at) {
   check_fields(message, at, {"default_value", "runtime_key"});
   return at.runtime().flag(message.runtime_key()).value_or(message.default_value().value());

@@ -47,10 +47,13 @@ std::optional<T> real_of(const Node& node) {
   return static_cast<T>(*real);
 }
 
+// Envoy reads a string as a truth value with a parser that knows more words than JSON or YAML do.
 std::optional<bool> bool_of(const Node& node) {
   if (!is_text_or(Node::Kind::kBool, node)) return {};
-  if (node.text() == "true") return true;
-  if (node.text() == "false") return false;
+  for (std::string_view word : {"true", "t", "yes", "y", "1"})
+    if (equals_ignore_case(node.text(), word)) return true;
+  for (std::string_view word : {"false", "f", "no", "n", "0"})
+    if (equals_ignore_case(node.text(), word)) return false;
   return {};
 }
 

@@ -17,6 +17,7 @@
 #include "sidecar/config/access_log.h"
 #include "sidecar/config/headers.h"
 #include "sidecar/config/matcher.h"
+#include "sidecar/config/tracing.h"
 #include "sidecar/config/value.h"
 #include "xds/check_fields.h"
 #include "xds/field_path.h"
@@ -82,6 +83,8 @@ config::QueryMatcher query_matcher(const envoy::config::route::v3::QueryParamete
 std::chrono::milliseconds millis(const google::protobuf::Duration& message, const FieldPath& at);
 config::Fraction fraction(const envoy::type::v3::FractionalPercent& message, const FieldPath& at);
 // The runtime's value when the key has one, else the default.
+// Envoy's runtime keys for tracing outrank what is configured.
+void override_tracing(config::Tracing& tracing, const FieldPath& at);
 config::Fraction fraction(const envoy::config::core::v3::RuntimeFractionalPercent& message,
                           const FieldPath& at);
 bool feature_flag(const envoy::config::core::v3::RuntimeFeatureFlag& message, const FieldPath& at);

@@ -7,6 +7,7 @@
 #include <google/protobuf/any.pb.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "sidecar/base/text.h"
 #include "xds/any.h"
@@ -72,16 +73,28 @@ void check_hcm_fields(const HttpConnectionManager& message, const FieldPath& at)
                 "set_current_client_cert_details", "add_proxy_protocol_connection_state"});
   if (message.has_rds()) not_supported(at.field("rds"), kInlineRoutes);
   if (message.has_scoped_routes()) not_supported(at.field("scoped_routes"), kInlineRoutes);
-  // Without a provider no spans are made; what is left only chooses requests to sample.
+  // Without a provider no spans are made; what is left chooses requests and marks their ids.
   if (message.tracing().has_provider())
     not_supported(at.field("tracing.provider"), "remove it; no spans are sent");
   if (message.codec_type() == HttpConnectionManager::HTTP2 ||
       message.codec_type() == HttpConnectionManager::HTTP3)
     not_supported(at.field("codec_type"), "use AUTO or HTTP1");
-  // The other choices differ from SANITIZE on connections with client certificates only.
-  if (message.forward_client_cert_details() == HttpConnectionManager::ALWAYS_FORWARD_ONLY)
-    not_supported(at.field("forward_client_cert_details"),
-                  "use SANITIZE; x-forwarded-client-cert is not passed on without TLS");
+}
+
+// Percentages become counts as Envoy makes them.
+void take_tracing(const HttpConnectionManager& message, const FieldPath& at, Hcm& to) {
+  if (!message.has_tracing()) return;
+  const HttpConnectionManager::Tracing& from = message.tracing();
+  config::Tracing tracing;
+  if (from.has_client_sampling())
+    tracing.client.numerator = static_cast<uint32_t>(from.client_sampling().value());
+  if (from.has_random_sampling())
+    tracing.random.numerator =
+        static_cast<uint32_t>(std::lround(from.random_sampling().value() * 100));
+  if (from.has_overall_sampling())
+    tracing.overall.numerator = static_cast<uint32_t>(from.overall_sampling().value());
+  override_tracing(tracing, at);
+  to.tracing = tracing;
 }
 
 void take_common_options(const core::HttpProtocolOptions& message, const FieldPath& at, Hcm& to) {
@@ -254,6 +267,10 @@ std::shared_ptr<const Hcm> translate_hcm(const HttpConnectionManager& message,
   take_timeouts(message, at, *hcm);
   take_addresses(message, at, *hcm);
   take_request_id(message, at, *hcm);
+  take_tracing(message, at, *hcm);
+  // Every other choice differs from SANITIZE on connections with client certificates only.
+  hcm->pass_client_cert =
+      message.forward_client_cert_details() == HttpConnectionManager::ALWAYS_FORWARD_ONLY;
   take_paths(message, at, *hcm);
   hcm->access_logs = translate_access_logs(message.access_log(), at.field("access_log"));
   if (message.has_local_reply_config())

@@ -96,7 +96,9 @@ config::HeaderMatcher header_matcher(const HeaderMatcher& message, const FieldPa
   matcher.treat_missing_as_empty = message.treat_missing_header_as_empty();
   switch (message.header_match_specifier_case()) {
     case HeaderMatcher::kExactMatch:
-      set_string(matcher, text_matcher(Kind::kExact, message.exact_match()));
+      // Envoy takes an empty text of this deprecated field for "any value".
+      set_string(matcher, text_matcher(message.exact_match().empty() ? Kind::kPrefix : Kind::kExact,
+                                       message.exact_match()));
       break;
     case HeaderMatcher::kPrefixMatch:
       set_string(matcher, text_matcher(Kind::kPrefix, message.prefix_match()));

@@ -119,6 +119,21 @@ void take_action(const v3::Route& message, const RouteLevel& level, const FieldP
   }
 }
 
+config::Tracing tracing(const v3::Tracing& message, const FieldPath& at) {
+  // The rest is about what spans hold.
+  check_fields(message, at, {"client_sampling", "random_sampling", "overall_sampling"},
+               {"custom_tags"});
+  config::Tracing tracing;
+  if (message.has_client_sampling())
+    tracing.client = fraction(message.client_sampling(), at.field("client_sampling"));
+  if (message.has_random_sampling())
+    tracing.random = fraction(message.random_sampling(), at.field("random_sampling"));
+  if (message.has_overall_sampling())
+    tracing.overall = fraction(message.overall_sampling(), at.field("overall_sampling"));
+  override_tracing(tracing, at);
+  return tracing;
+}
+
 std::unique_ptr<config::HeaderEdits> edits(std::vector<config::HeaderAppend> append,
                                            std::vector<std::string> remove) {
   if (append.empty() && remove.empty()) return nullptr;
@@ -130,13 +145,14 @@ std::unique_ptr<config::HeaderEdits> edits(std::vector<config::HeaderAppend> app
 
 config::Route translate_route(const v3::Route& message, const RouteLevel& level,
                               const FieldPath& at) {
-  // Decorators and tracing only shape spans, of which this version makes none.
-  check_fields(message, at,
-               {"match", "route", "redirect", "direct_response", "non_forwarding_action", "name",
-                "metadata", "typed_per_filter_config", "request_headers_to_add",
-                "request_headers_to_remove", "response_headers_to_add",
-                "response_headers_to_remove", "per_request_buffer_limit_bytes", "stat_prefix"},
-               {"decorator", "tracing"});
+  // Decorators only shape spans, of which this version makes none.
+  check_fields(
+      message, at,
+      {"match", "route", "redirect", "direct_response", "non_forwarding_action", "name", "metadata",
+       "typed_per_filter_config", "request_headers_to_add", "request_headers_to_remove",
+       "response_headers_to_add", "response_headers_to_remove", "per_request_buffer_limit_bytes",
+       "stat_prefix", "tracing"},
+      {"decorator"});
   const FieldPath match = at.field("match");
   check_fields(message.match(), match,
                {"prefix", "path", "safe_regex", "connect_matcher", "path_separated_prefix",
@@ -157,6 +173,9 @@ config::Route translate_route(const v3::Route& message, const RouteLevel& level,
     route.filters = std::make_unique<config::FilterOverrides>(translate_overrides(
         message.typed_per_filter_config(), level.translation, at.field("typed_per_filter_config")));
   if (message.has_metadata()) route.metadata = metadata(message.metadata(), at.field("metadata"));
+  if (message.has_tracing())
+    route.tracing =
+        std::make_unique<config::Tracing>(tracing(message.tracing(), at.field("tracing")));
   route.stat_prefix = message.stat_prefix();
   route.request_body_buffer_limit = level.body_buffer_limit;
   if (message.has_per_request_buffer_limit_bytes())

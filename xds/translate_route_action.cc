@@ -138,10 +138,10 @@ void take_timeouts(const RouteAction& message, const FieldPath& at, ForwardActio
   if (message.has_idle_timeout())
     to.idle_timeout = millis(message.idle_timeout(), at.field("idle_timeout"));
   if (!message.has_max_stream_duration()) return;
-  // It takes the place of the default timeout, as in Envoy.
-  if (!message.has_timeout()) to.timeout = config::Millis(0);
   const FieldPath duration = at.field("max_stream_duration");
   check_fields(message.max_stream_duration(), duration, {"max_stream_duration"});
+  // As in Envoy, the mere presence of the message puts the route's time-out out of force.
+  to.timeout = config::Millis::zero();
   if (message.max_stream_duration().has_max_stream_duration())
     to.max_stream_duration = millis(message.max_stream_duration().max_stream_duration(),
                                     duration.field("max_stream_duration"));

@@ -14,6 +14,7 @@
 #include "sidecar/config/access_log.h"
 #include "sidecar/config/cluster.h"
 #include "sidecar/config/route.h"
+#include "sidecar/config/tracing.h"
 
 namespace pillion::filter {
 class Factory;  // a filter's parsed configuration, opaque here
@@ -85,7 +86,11 @@ struct HttpConnectionManager {
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
   bool always_set_request_id_in_response = false;
-  bool pack_trace_reason = true;  // request id's UuidRequestIdConfig
+  bool pack_trace_reason = true;   // request id's UuidRequestIdConfig
+  std::optional<Tracing> tracing;  // none: requests are neither chosen nor marked
+  // x-forwarded-client-cert is passed on (ALWAYS_FORWARD_ONLY). All other choices remove it where
+  // there is no client certificate.
+  bool pass_client_cert = false;
 
   bool accept_http_10 = false;
   std::string default_host_for_http_10;

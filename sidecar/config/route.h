@@ -14,6 +14,7 @@
 
 #include "sidecar/config/headers.h"
 #include "sidecar/config/matcher.h"
+#include "sidecar/config/tracing.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::filter {
@@ -159,6 +160,7 @@ struct Route {
   std::unique_ptr<HeaderEdits> response_headers;
   std::unique_ptr<FilterOverrides> filters;
   std::unique_ptr<Metadata> metadata;
+  std::unique_ptr<Tracing> tracing;  // in place of the connection manager's
   std::string stat_prefix;
   std::optional<uint64_t> request_body_buffer_limit;
 };

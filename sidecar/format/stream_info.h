@@ -50,6 +50,14 @@ enum class ResponseFlag : uint8_t {
   kCount
 };
 
+// Why a request is traced.
+enum class TraceReason : uint8_t {
+  kNone,     // it is not
+  kSampled,  // by chance
+  kForced,   // x-envoy-force-trace
+  kClient    // x-client-trace-id
+};
+
 // When things happened; an unset point is the epoch (time_since_epoch() == 0).
 struct StreamTimes {
   Time connection_start{};  // the client's connection was accepted
@@ -135,6 +143,7 @@ struct StreamInfo {
   uint64_t upstream_connection_id = 0;
   AttemptedHost* attempted = nullptr;  // the first
 
+  TraceReason trace_reason = TraceReason::kNone;
   bool health_check = false;  // answered by, or marked as, a health check
   std::string_view request_id;
 

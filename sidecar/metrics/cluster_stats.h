@@ -54,6 +54,8 @@ inline Scope cluster_scope(std::string_view name) {
   CELL(Counter, upstream_rq_active_overflow, "Requests refused by the request circuit breaker.")   \
   CELL(Counter, upstream_rq_pending_failure_eject, "Requests whose awaited connection failed.")    \
   CELL(Counter, upstream_rq_cancelled, "Requests cancelled before they had a connection.")         \
+  CELL(Counter, upstream_rq_alt_stat_name_overflow,                                                \
+       "Responses not counted under the name their request gave: there are too many.")             \
   CELL(Counter, upstream_rq_maintenance_mode, "Requests answered 503 in maintenance mode.")        \
   CELL(Counter, upstream_rq_timeout, "Requests that ran into the route's timeout.")                \
   CELL(Counter, upstream_rq_max_duration_reached, "Requests that reached their maximum duration.") \
@@ -88,10 +90,6 @@ static_assert(sizeof(ClusterStats) <= 1536);
 // one kind pays for one.
 inline Scope cluster_origin_scope(std::string_view name, bool internal) {
   return {{"cluster"}, {sanitized(name), kClusterTag}, {internal ? "internal" : "external"}};
-}
-// The same for responses that say x-envoy-upstream-canary: true.
-inline Scope cluster_canary_scope(std::string_view name) {
-  return {{"cluster"}, {sanitized(name), kClusterTag}, {"canary"}};
 }
 #define PILLION_CLUSTER_ORIGIN_STATS(CELL, NAMED)           \
   CELL(StatusCounters, upstream_rq, "Responses by status.") \

@@ -79,6 +79,17 @@ inline Scope http_scope(std::string_view stat_prefix) {
   CELL(Counter, rq_reset_after_downstream_response_started, "Responses cut after their start.")
 PILLION_STATS(HttpStats, PILLION_HTTP_STATS)
 
+// "http.<prefix>.tracing": why requests were chosen for tracing, where tracing is configured.
+inline Scope tracing_scope(std::string_view stat_prefix) {
+  return {{"http"}, {sanitized(stat_prefix), kHttpPrefixTag}, {"tracing"}};
+}
+#define PILLION_TRACING_STATS(CELL, NAMED)                                  \
+  CELL(Counter, random_sampling, "Requests traced by chance.")              \
+  CELL(Counter, service_forced, "Requests traced for x-envoy-force-trace.") \
+  CELL(Counter, client_enabled, "Requests traced for x-client-trace-id.")   \
+  CELL(Counter, not_traceable, "Requests that are not traced.")
+PILLION_STATS(TracingStats, PILLION_TRACING_STATS)
+
 // Counters of the HTTP/1 codec: "http1." for clients, "cluster.<name>.http1." for endpoints.
 inline Scope http1_scope() {
   return {{"http1"}};

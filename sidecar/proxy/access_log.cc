@@ -62,7 +62,7 @@ bool LogCondition::matches(const format::Context& context, uint64_t random) cons
     case Kind::kNotHealthCheck:
       return !info.health_check;
     case Kind::kTraceable:
-      return false;  // nothing is traced
+      return info.trace_reason == TraceReason::kForced;
     case Kind::kRuntime:
       return random % filter_->fraction.denominator < filter_->fraction.numerator;
     case Kind::kAnd:

@@ -21,6 +21,15 @@ int open_log(const std::string& path) {
   return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
+// Whether open_log() would work, as far as can be told without it; errno says why not.
+bool could_open(const std::string& path) {
+  if (::access(path.c_str(), W_OK) == 0) return true;
+  if (errno != ENOENT) return false;
+  std::size_t slash = path.rfind('/');
+  std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return ::access(folder.c_str(), W_OK | X_OK) == 0;
+}
+
 }  // namespace
 
 AccessLogFile::AccessLogFile(AccessLogSinks& sinks, std::string path, int fd)
@@ -97,8 +106,9 @@ void AccessLogFile::reopen() {
 }
 
 AccessLogSinks::AccessLogSinks(metrics::Registry& registry,
-                               std::chrono::milliseconds flush_interval)
+                               std::chrono::milliseconds flush_interval, Files files)
     : interval_(flush_interval),
+      mode_(files),
       stats_(registry, metrics::filesystem_scope()),
       writer_([this] { run(); }) {}
 
@@ -114,8 +124,8 @@ AccessLogSinks::~AccessLogSinks() {
 Result<std::shared_ptr<AccessLogFile>, Problem> AccessLogSinks::file(const std::string& path) {
   std::lock_guard lock(mutex_);
   if (auto it = files_.find(path); it != files_.end()) return it->second;
-  int fd = open_log(path);
-  if (fd < 0)
+  int fd = mode_ == Files::kOpen ? open_log(path) : -1;
+  if (mode_ == Files::kOpen ? fd < 0 : !could_open(path))
     return problem("cannot open access log '" + path + "' for appending: " + std::strerror(errno));
   auto opened = std::make_shared<AccessLogFile>(*this, path, fd);
   files_.emplace(path, opened);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -55,8 +56,11 @@ class AccessLogFile {
 
 class AccessLogSinks {
  public:
+  // kCheck: files are neither made nor opened, only looked at; for --mode validate.
+  enum class Files : uint8_t { kOpen, kCheck };
   // Lines are written when 64 KiB have gathered, and at least this often.
-  AccessLogSinks(metrics::Registry& registry, std::chrono::milliseconds flush_interval);
+  AccessLogSinks(metrics::Registry& registry, std::chrono::milliseconds flush_interval,
+                 Files files = Files::kOpen);
   ~AccessLogSinks();
   AccessLogSinks(const AccessLogSinks&) = delete;
   AccessLogSinks& operator=(const AccessLogSinks&) = delete;
@@ -76,6 +80,7 @@ class AccessLogSinks {
   std::vector<std::shared_ptr<AccessLogFile>> all();
 
   const std::chrono::milliseconds interval_;
+  const Files mode_;
   metrics::PerWorker<metrics::FilesystemStats> stats_;
   std::mutex mutex_;
   std::condition_variable changed_;

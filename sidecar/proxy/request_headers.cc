@@ -9,6 +9,7 @@
 #include "sidecar/http/http1_parser.h"
 #include "sidecar/http/normalize.h"
 #include "sidecar/metrics/http_stats.h"
+#include "sidecar/proxy/trace_reason.h"
 
 namespace pillion::proxy {
 
@@ -239,9 +240,7 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
   strip_host(head, config, facts.local_port);
   identify_client(head, config, facts, worker);
   bool edge = !facts.internal && config.use_remote_address;
-  // forward_client_cert_details: SANITIZE, the only mode without TLS.
-  headers.remove(HeaderId::kForwardedClientCert);
-  headers.remove(HeaderId::kEnvoyAltStatName);
+  if (!config.pass_client_cert) headers.remove(HeaderId::kForwardedClientCert);
   if (edge && facts.remote.is_ip())
     headers.set(HeaderId::kEnvoyExternalAddress, facts.remote.ip_string());
   if (facts.internal)
@@ -258,7 +257,10 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
   if (config.generate_request_id) {
     bool keep = !headers.value(HeaderId::kRequestId).empty() &&
                 (!edge || config.preserve_external_request_id);
-    if (!keep) headers.set(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
+    if (!keep)
+      headers.set(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
+    else if (edge && config.pack_trace_reason)
+      set_trace_reason(head, TraceReason::kNone);  // a stranger does not decide what is traced
   }
   if (!config.via.empty()) append_list(headers, HeaderId::kVia, config.via, ", ");
 }

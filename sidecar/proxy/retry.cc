@@ -61,11 +61,9 @@ uint32_t grpc_bit(std::string_view status) {
   }
 }
 
-bool matches_any(const std::vector<config::HeaderMatcher>& matchers, const auto& head) {
-  return std::any_of(matchers.begin(), matchers.end(), [&](const config::HeaderMatcher& m) {
-    Result<http::HeaderMatcher, Problem> compiled = http::HeaderMatcher::compile(m);
-    return compiled && compiled->matches(head);
-  });
+bool matches_any(const std::vector<http::HeaderMatcher>& matchers, const auto& head) {
+  return std::any_of(matchers.begin(), matchers.end(),
+                     [&head](const http::HeaderMatcher& m) { return m.matches(head); });
 }
 
 }  // namespace
@@ -77,8 +75,10 @@ uint32_t parse_retry_grpc_on(std::string_view list) {
   return parse(list, kRetryGrpcOn);
 }
 
-void RetryState::configure(const config::RetryPolicy* policy, http::RequestHead& head) {
+void RetryState::configure(const config::RetryPolicy* policy, const route::RetryMatchers* matchers,
+                           http::RequestHead& head) {
   policy_ = policy;
+  matchers_ = matchers;
   http::Headers& headers = head.headers;
   if (policy != nullptr) {
     on_ = policy->on;
@@ -95,8 +95,7 @@ void RetryState::configure(const config::RetryPolicy* policy, http::RequestHead&
     for (std::string_view item : split(h->value(), ','))
       if (!trim(item).empty()) header_names_.push_back(lower_copy(trim(item)));
   // After the request's own wishes: a route that limits retries to some requests limits those too.
-  if (policy != nullptr && !policy->retriable_request_headers.empty() &&
-      !matches_any(policy->retriable_request_headers, head))
+  if (matchers != nullptr && !matchers->requests.empty() && !matches_any(matchers->requests, head))
     on_ = 0;
   if (on_ != 0) {
     if (policy == nullptr) remaining_ = 1;
@@ -125,7 +124,7 @@ bool RetryState::wants(const http::ResponseHead& head) const {
       return true;
   }
   if ((on_ & config::kRetryRetriableHeaders) != 0) {
-    if (policy_ != nullptr && matches_any(policy_->retriable_headers, head)) return true;
+    if (matchers_ != nullptr && matches_any(matchers_->responses, head)) return true;
     for (const std::string& name : header_names_)
       if (head.headers.find(name) != nullptr) return true;
   }
@@ -183,9 +182,11 @@ void RetryState::give_back() {
   if (taken_ != nullptr) std::exchange(taken_, nullptr)->retries.give();
 }
 
-void RetryState::on_final_response(upstream::Cluster& cluster) {
+bool RetryState::on_final_response(upstream::Cluster& cluster) {
   give_back();
-  if (retries_ > 0 && !refused_) cluster.stats().upstream_rq_retry_success.add();
+  if (retries_ == 0 || refused_) return false;
+  cluster.stats().upstream_rq_retry_success.add();
+  return true;
 }
 
 Duration RetryState::backoff(Random& random) const {

@@ -12,6 +12,7 @@
 #include "sidecar/http/matcher.h"
 #include "sidecar/http/message.h"
 #include "sidecar/proxy/attempt.h"
+#include "sidecar/route/router.h"
 
 namespace pillion::proxy {
 
@@ -25,7 +26,9 @@ class RetryState {
   ~RetryState() { give_back(); }
 
   // Reads the policy and the headers, which it removes from the request, as Envoy's router does.
-  void configure(const config::RetryPolicy* policy, http::RequestHead& head);
+  // `matchers` are the policy's; null: it has none.
+  void configure(const config::RetryPolicy* policy, const route::RetryMatchers* matchers,
+                 http::RequestHead& head);
   [[nodiscard]] bool enabled() const { return on_ != 0; }
   [[nodiscard]] uint32_t retries() const { return retries_; }
 
@@ -41,8 +44,8 @@ class RetryState {
   void give_back();
   // A response has come that is passed on, which may take long: gives back what is held. After a
   // retry that counts as success, whatever its status, unless it would have been retried once more
-  // (as in Envoy).
-  void on_final_response(upstream::Cluster& cluster);
+  // (as in Envoy). True when it was counted so.
+  bool on_final_response(upstream::Cluster& cluster);
 
  private:
   [[nodiscard]] bool wants(const http::ResponseHead& head) const;
@@ -50,6 +53,7 @@ class RetryState {
   RetryDecision decide(upstream::Cluster& cluster, config::Priority priority);
 
   const config::RetryPolicy* policy_ = nullptr;
+  const route::RetryMatchers* matchers_ = nullptr;
   uint32_t on_ = 0;
   uint32_t remaining_ = 0;
   uint32_t retries_ = 0;

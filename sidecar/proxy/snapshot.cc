@@ -29,6 +29,7 @@ HttpRuntime::HttpRuntime(const config::FilterChain& chain, const std::string& li
       listener_stats_(metrics,
                       metrics::listener_http_scope(listener_stat_name, config_->stat_prefix)),
       http1_stats_(metrics, metrics::http1_scope()),
+      tracing_stats_(metrics, metrics::tracing_scope(config_->stat_prefix)),
       metrics_(metrics) {}
 
 metrics::VirtualClusterStats& HttpRuntime::named_stats(metrics::Scope scope,

@@ -147,6 +147,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   bool admit_request();
   bool admit_upgrade();
   void choose_route();
+  void choose_trace(const config::Tracing& configured);
   void run_request_filters(bool end);
   void route_request();
   void forward(const config::ForwardAction& action);
@@ -218,6 +219,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   RetryState retry_;
   upstream::Cluster* cluster_ = nullptr;
   const config::ForwardAction* action_ = nullptr;
+  upstream::ResponseKind response_kind_;
   // Of the virtual cluster and of the route's stat_prefix, where there are such.
   metrics::VirtualClusterStats* named_stats_[2] = {nullptr, nullptr};
 

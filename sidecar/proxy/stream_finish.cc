@@ -141,7 +141,7 @@ void Stream::charge_upstream(int status, bool retried) {
     return;
   }
   stats.upstream_rq.add(status);
-  cluster_->shared()->origin_stats(internal_).upstream_rq.add(status);
+  cluster_->response_stats().count(status, response_kind_);
   count_named([status](metrics::VirtualClusterStats& s) { s.upstream_rq.add(status); });
 }
 

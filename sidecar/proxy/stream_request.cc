@@ -5,6 +5,7 @@
 #include "sidecar/base/text.h"
 #include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/stream.h"
+#include "sidecar/proxy/trace_reason.h"
 
 namespace pillion::proxy {
 
@@ -43,6 +44,7 @@ void Stream::on_request(http::RequestHead& head, bool end) {
   enter(Phase::kFilterRequest);
   if (!admit_request()) return;
   choose_route();
+  if (http_.config().tracing) choose_trace(*http_.config().tracing);
   if (!admit_upgrade()) return;
   run_request_filters(end);
 }
@@ -170,6 +172,29 @@ void Stream::choose_route() {
   }
 }
 
+void Stream::choose_trace(const config::Tracing& configured) {
+  const config::Tracing* own =
+      match_.route == nullptr ? nullptr : match_.route->config().tracing.get();
+  info_.trace_reason = decide_trace(*request_, own != nullptr ? *own : configured,
+                                    http_.config().pack_trace_reason, worker_.random);
+  info_.request_id = request_->headers.value(HeaderId::kRequestId);
+  metrics::TracingStats& stats = http_.tracing_stats();
+  switch (info_.trace_reason) {
+    case TraceReason::kNone:
+      stats.not_traceable.add();
+      break;
+    case TraceReason::kSampled:
+      stats.random_sampling.add();
+      break;
+    case TraceReason::kForced:
+      stats.service_forced.add();
+      break;
+    case TraceReason::kClient:
+      stats.client_enabled.add();
+      break;
+  }
+}
+
 void Stream::clear_route_cache() {
   choose_route();
 }
@@ -256,11 +281,18 @@ void Stream::forward(const config::ForwardAction& action) {
   info_.upstream_cluster_raw = cluster.name;
   info_.cluster_metadata = cluster.metadata.get();
   find_named_stats();
+  response_kind_.internal = internal_;
+  response_kind_.from_zone = worker_.process.zone;
+  if (std::optional<std::string_view> name =
+          request_->headers.joined("x-envoy-upstream-alt-stat-name")) {
+    response_kind_.alt_name = *name;
+    request_->headers.remove(HeaderId::kEnvoyAltStatName);
+  }
   read_timeouts(action);
   bool suppress = http_.config().suppress_envoy_headers;
   match_.route->edit_request(*request_, context(), match_.weighted);
   match_.route->rewrite(*request_, match_.weighted, suppress);
-  retry_.configure(action.retry.get(), *request_);
+  retry_.configure(action.retry.get(), match_.route->retry_matchers(), *request_);
   keep_body_ = retry_.enabled();
   enter(Phase::kAttempt);
   if (request_complete_ && timeout_ > Duration::zero()) timeout_timer_.arm(timeout_);
@@ -323,6 +355,7 @@ void Stream::start_attempt() {
                                  ? std::string_view(pool->endpoint()->address_text)
                                  : pool->endpoint()->hostname;
   info_.upstream_metadata = pool->endpoint()->metadata.get();
+  if (pool->endpoint()->locality) response_kind_.to_zone = pool->endpoint()->locality->zone;
   info_.upstream_close_type = "Normal";
   note_attempted_host();
   if (info_.times.pool_requested == Time{}) info_.times.pool_requested = worker_.loop.now();

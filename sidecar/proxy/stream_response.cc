@@ -48,10 +48,6 @@ ResponseFlag flag_of(AttemptEnd end) {
   return ResponseFlag::kUpstreamRequestTimeout;
 }
 
-bool says_canary(const http::ResponseHead& head) {
-  return head.headers.value(HeaderId::kEnvoyCanary) == "true";
-}
-
 // Stale idle connections that one request may meet before it counts as failed.
 constexpr uint32_t kMaxStaleConnections = 16;
 
@@ -80,6 +76,7 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
   if (decision == RetryDecision::kYes) {
     if (request_passed_ && replayable_) {
       charge_upstream(head.status, true);
+      count_named([](metrics::VirtualClusterStats& s) { s.upstream_rq_retry.add(); });
       if (!end) attempt_.cancel();
       retry_pending_ = true;
       if (!end) per_try_timer_.arm(retry_.backoff(worker_.random));
@@ -87,12 +84,13 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
     }
   }
   note_retry_refused(decision);
-  retry_.on_final_response(*cluster_);
+  if (retry_.on_final_response(*cluster_))
+    count_named([](metrics::VirtualClusterStats& s) { s.upstream_rq_retry_success.add(); });
+  response_kind_.canary =
+      attempt_.endpoint().canary || head.headers.value(HeaderId::kEnvoyCanary) == "true";
   auto& counts = attempt_.endpoint().counts;
   (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
   charge_upstream(head.status, false);
-  if (says_canary(head) && !info_.health_check)
-    cluster_->shared()->canary_stats().upstream_rq.add(head.status);
   if (tunnel) {
     is_tunnel_ = true;
     attempt_.start_tunnel();
@@ -166,8 +164,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
         std::chrono::duration<double, std::milli>(worker_.loop.now() - info_.times.request_received)
             .count();
     cluster_->stats().upstream_rq_time.record(ms);
-    cluster_->shared()->origin_stats(internal_).upstream_rq_time.record(ms);
-    if (says_canary(*response_)) cluster_->shared()->canary_stats().upstream_rq_time.record(ms);
+    cluster_->response_stats().record_time(ms, response_kind_);
     count_named([ms](metrics::VirtualClusterStats& s) { s.upstream_rq_time.record(ms); });
   }
   if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
@@ -207,6 +204,7 @@ void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& f
   RetryDecision decision = retry_.on_failure(end, request_sent_, *cluster_, action_->priority);
   if (decision == RetryDecision::kYes) {
     if (replayable_ && request_passed_) {
+      count_named([](metrics::VirtualClusterStats& s) { s.upstream_rq_retry.add(); });
       retry_pending_ = true;
       per_try_timer_.arm(retry_.backoff(worker_.random));
       return;
@@ -358,7 +356,10 @@ void Stream::on_response_head_done(bool end) {
   if (phase_ != Phase::kFilterResponse) return;
   http::ResponseHead& head = *response_;
   prepare_response(head, http_.config(), worker_);
-  if (http_.config().always_set_request_id_in_response && !info_.request_id.empty())
+  // A caller that has asked for a trace is told where to look for it.
+  bool tell_id = http_.config().always_set_request_id_in_response ||
+                 request_->headers.has(HeaderId::kEnvoyForceTrace);
+  if (tell_id && !info_.request_id.empty())
     head.headers.set(HeaderId::kRequestId, info_.request_id);
   info_.response_code = head.status;
   info_.times.downstream_first = worker_.loop.now();

@@ -20,6 +20,7 @@ struct ProcessState {
   std::atomic<uint64_t> drain_close_share{0};
   // This machine's address as x-forwarded-for shows it in place of a loopback peer's.
   std::string local_address = "127.0.0.1";
+  std::string zone;  // of the node's locality; empty: not known
 };
 
 // "Date" as RFC 9110 wants it, remade once a second.

@@ -47,6 +47,11 @@ Result<std::unique_ptr<re2::RE2>, Problem> compile_rewrite(const config::RegexRe
   return regex;
 }
 
+bool has_matchers(const config::RetryPolicy* policy) {
+  return policy != nullptr &&
+         !(policy->retriable_headers.empty() && policy->retriable_request_headers.empty());
+}
+
 bool needs_compiling(const config::Route& route) {
   if (route.path.kind == config::PathMatch::Kind::kRegex || route.conditions != nullptr ||
       route.request_headers != nullptr || route.response_headers != nullptr) {
@@ -54,7 +59,7 @@ bool needs_compiling(const config::Route& route) {
   }
   if (const auto* forward = std::get_if<config::ForwardAction>(&route.action)) {
     return !forward->weighted.empty() || forward->regex_rewrite != nullptr ||
-           forward->host_rewrite_regex != nullptr;
+           forward->host_rewrite_regex != nullptr || has_matchers(forward->retry.get());
   }
   const auto* redirect = std::get_if<config::RedirectAction>(&route.action);
   return redirect != nullptr && redirect->regex_rewrite != nullptr;
@@ -89,6 +94,11 @@ Result<Unit, Problem> Route::Compiled::add_conditions(const config::RouteConditi
 Result<Unit, Problem> Route::Compiled::add_forward(const config::ForwardAction& action) {
   TRY(path_rewrite, compile_rewrite(action.regex_rewrite.get(), "regex_rewrite"));
   TRY(host_rewrite, compile_rewrite(action.host_rewrite_regex.get(), "host_rewrite_path_regex"));
+  if (has_matchers(action.retry.get())) {
+    retry = std::make_unique<RetryMatchers>();
+    TRY(retry->responses, compile_headers(action.retry->retriable_headers));
+    TRY(retry->requests, compile_headers(action.retry->retriable_request_headers));
+  }
   for (const config::WeightedCluster& weighted : action.weighted) {
     auto compiled = compile_edits(&weighted.request_headers, &weighted.response_headers);
     if (!compiled) {

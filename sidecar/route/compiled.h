@@ -34,6 +34,7 @@ struct Route::Compiled {
   std::vector<http::QueryMatcher> query;
   std::unique_ptr<re2::RE2> path_rewrite;  // of a forward or redirect action
   std::unique_ptr<re2::RE2> host_rewrite;
+  std::unique_ptr<RetryMatchers> retry;
   std::unique_ptr<EditPair> edits;
   std::vector<std::unique_ptr<EditPair>> weighted_edits;  // as ForwardAction::weighted; null: none
   uint64_t total_weight = 0;

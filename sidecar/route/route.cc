@@ -58,6 +58,10 @@ bool Route::matches(const http::RequestHead& head, std::string_view path, uint64
   return true;
 }
 
+const RetryMatchers* Route::retry_matchers() const {
+  return compiled_ == nullptr ? nullptr : compiled_->retry.get();
+}
+
 const EditPair* Route::edits() const {
   return compiled_ == nullptr ? nullptr : compiled_->edits.get();
 }

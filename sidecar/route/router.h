@@ -11,12 +11,19 @@
 #include "sidecar/base/error.h"
 #include "sidecar/config/route.h"
 #include "sidecar/format/formatter.h"
+#include "sidecar/http/matcher.h"
 #include "sidecar/http/message.h"
 
 namespace pillion::route {
 
 class VirtualHost;
 struct EditPair;
+
+// The header matchers of a retry policy.
+struct RetryMatchers {
+  std::vector<http::HeaderMatcher> responses;  // retriable_headers
+  std::vector<http::HeaderMatcher> requests;   // retriable_request_headers
+};
 
 // One compiled route. `config` is the source; everything derived is built once.
 class Route {
@@ -36,6 +43,8 @@ class Route {
   [[nodiscard]] const config::DirectResponse* direct_response() const {
     return std::get_if<config::DirectResponse>(&config_->action);
   }
+  // Of the action's retry policy; null when it has none.
+  [[nodiscard]] const RetryMatchers* retry_matchers() const;
   // Edits of the weighted cluster (`chosen` may be null), then of the route, its virtual host and
   // the table, or with most_specific_header_mutations_wins of the table, the virtual host and the
   // route: of two that overwrite the same header the later one wins.

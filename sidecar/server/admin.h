@@ -32,6 +32,9 @@ struct AdminResponse {
   int status = 200;
   std::string_view content_type = kTextContent;
   std::string body;
+  // Of an answer that grows with the configuration: adds a further piece to an empty string; false
+  // when there is none. Called as the client takes what came before, so that only pieces are held.
+  std::function<bool(std::string& piece)> more = {};
 };
 
 inline AdminResponse text_response(std::string body, int status = 200) {

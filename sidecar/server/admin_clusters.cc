@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <vector>
 
+#include "sidecar/base/text.h"
 #include "sidecar/server/admin_context.h"
 #include "sidecar/server/admin_json.h"
 #include "sidecar/upstream/cluster_directory.h"
@@ -76,10 +79,11 @@ void append_endpoint(std::string& out, const std::string& cluster, const Endpoin
     fmt::format_to(std::back_inserter(out), "{}{}::{}\n", prefix, count.name, count.value);
   fmt::format_to(std::back_inserter(out),
                  "{0}hostname::{1}\n{0}health_flags::{2}\n{0}weight::{3}\n{0}region::{4}\n"
-                 "{0}zone::{5}\n{0}sub_zone::{6}\n{0}canary::false\n{0}priority::{7}\n"
+                 "{0}zone::{5}\n{0}sub_zone::{6}\n{0}canary::{7}\n{0}priority::{8}\n"
                  "{0}success_rate::-1\n{0}local_origin_success_rate::-1\n",
                  prefix, endpoint.hostname, health_names(endpoint.health).flags, endpoint.weight,
-                 locality.region, locality.zone, locality.sub_zone, endpoint.priority);
+                 locality.region, locality.zone, locality.sub_zone, endpoint.canary,
+                 endpoint.priority);
 }
 
 void append_cluster(std::string& out, const config::Cluster& cluster,
@@ -151,6 +155,45 @@ std::shared_ptr<const EndpointSet> endpoints_of(const config::Cluster& cluster,
                             : kNone;
 }
 
+// The page in pieces, some clusters in each: with many clusters the whole would be as large as the
+// rest of the process.
+struct Pages {
+  static constexpr std::size_t kPiece = 64 * 1024;
+
+  bool next(std::string& piece) {
+    if (done) return false;
+    if (as_json && at == 0) piece += clusters.empty() ? "{}" : "{\n \"cluster_statuses\": [\n";
+    for (; at < clusters.size() && piece.size() < kPiece; ++at) {
+      const auto& [config, runtime] = clusters[at];
+      auto endpoints = endpoints_of(*config, runtime.get());
+      if (as_json)
+        append_json(piece, json_cluster(*config, *endpoints));
+      else
+        append_cluster(piece, *config, *endpoints);
+      clusters[at] = {};
+    }
+    done = at == clusters.size();
+    if (as_json && done) piece += clusters.empty() ? "\n" : "\n ]\n}\n";
+    return true;
+  }
+
+  // As json_response() would, two levels in.
+  void append_json(std::string& piece, const Json& status) const {
+    if (at > 0) piece += ",\n";
+    std::string text = status.dump(1, ' ', false, Json::error_handler_t::replace);
+    for (std::string_view line : split(text, '\n')) {
+      if (line.data() != text.data()) piece += '\n';
+      piece += "  ";
+      piece += line;
+    }
+  }
+
+  std::vector<upstream::ClusterDirectory::Listed> clusters;
+  std::size_t at = 0;
+  bool as_json = false;
+  bool done = false;
+};
+
 AdminResponse run(const AdminRequest& request, const AdminContext& context) {
   std::unique_ptr<RE2> filter;
   if (const std::string* text = request.parameter("filter")) {
@@ -158,22 +201,17 @@ AdminResponse run(const AdminRequest& request, const AdminContext& context) {
     if (!filter->ok()) return text_response("Invalid re2 regex: " + filter->error() + "\n", 400);
   }
   const std::string* format = request.parameter("format");
-  bool as_json = format != nullptr && *format == "json";
-  std::string text;
-  Json statuses = Json::array();
-  context.clusters.for_each(
-      [&](const config::Cluster& cluster, const upstream::SharedCluster* runtime) {
-        if (filter && !RE2::PartialMatch(cluster.name, *filter)) return;
-        auto endpoints = endpoints_of(cluster, runtime);
-        if (as_json)
-          statuses.push_back(json_cluster(cluster, *endpoints));
-        else
-          append_cluster(text, cluster, *endpoints);
-      });
-  if (!as_json) return text_response(std::move(text));
-  Json answer = Json::object();
-  if (!statuses.empty()) answer["cluster_statuses"] = std::move(statuses);
-  return json_response(answer);
+  auto pages = std::make_shared<Pages>();
+  pages->clusters = context.clusters.listing();
+  if (filter) {
+    std::erase_if(pages->clusters,
+                  [&](const auto& c) { return !RE2::PartialMatch(c.config->name, *filter); });
+  }
+  pages->as_json = format != nullptr && *format == "json";
+  AdminResponse response;
+  if (pages->as_json) response.content_type = kJsonContent;
+  response.more = [pages](std::string& piece) { return pages->next(piece); };
+  return response;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sidecar/http/http1_writer.h"
 
@@ -133,25 +134,51 @@ void AdminConnection::send_head() {
   headers.add("x-content-type-options", "nosniff");
   headers.add(http::HeaderId::kDate, server_.dates_.text(server_.loop_.wall_now()));
   headers.add_view(http::HeaderId::kServer, "envoy");
-  headers.add(http::HeaderId::kContentLength, std::to_string(answer_.body.size()));
+  bool http10 = request_ != nullptr && request_->version == http::Version::kHttp10;
+  chunked_ = answer_.more && !http10;
+  if (!answer_.more)
+    headers.add(http::HeaderId::kContentLength, std::to_string(answer_.body.size()));
+  else if (http10)
+    close_after_ = true;  // the end of the connection is the end of the body
   http::Http1Tail tail;
   tail.close = close_after_;
+  tail.chunked = chunked_;
   write_head(connection_.output(), *response_, tail);
   info_.response_code = answer_.status;
   info_.times.downstream_first = server_.loop_.now();
-  if (request_ != nullptr && request_->method == http::Method::kHead) answer_.body.clear();
+  if (request_ != nullptr && request_->method == http::Method::kHead) {
+    answer_.body.clear();
+    answer_.more = nullptr;
+    chunked_ = false;
+  }
   sent_ = 0;
+  body_written_ = 0;
   send_more();
 }
 
 void AdminConnection::send_more() {
-  while (sent_ < answer_.body.size() && connection_.open()) {
+  while (connection_.open() && (sent_ < answer_.body.size() || next_piece())) {
     if (connection_.clogged()) return;  // on_drained() goes on
     std::string_view piece = std::string_view(answer_.body).substr(sent_, kPiece);
-    connection_.write(piece);
+    if (chunked_)
+      http::write_chunk(connection_.output(), piece);
+    else
+      connection_.write(piece);
     sent_ += piece.size();
   }
-  if (connection_.open()) connection_.notify_flushed();
+  if (!connection_.open()) return;
+  if (std::exchange(chunked_, false)) http::write_last_chunk(connection_.output(), nullptr);
+  connection_.notify_flushed();
+}
+
+bool AdminConnection::next_piece() {
+  if (!answer_.more) return false;
+  body_written_ += sent_;
+  sent_ = 0;
+  answer_.body.clear();
+  if (answer_.more(answer_.body)) return true;
+  answer_.more = nullptr;
+  return false;
 }
 
 void AdminConnection::on_drained() {
@@ -160,7 +187,7 @@ void AdminConnection::on_drained() {
 }
 
 void AdminConnection::on_flushed() {
-  if (phase_ == Phase::kWriting && sent_ == answer_.body.size()) finish_response();
+  if (phase_ == Phase::kWriting && sent_ == answer_.body.size() && !answer_.more) finish_response();
 }
 
 void AdminConnection::finish_response() {
@@ -169,7 +196,7 @@ void AdminConnection::finish_response() {
   if (request_ != nullptr) {
     stats.downstream_rq_active.sub();
     info_.times.end = server_.loop_.now();
-    info_.response_body_bytes = answer_.body.size();
+    info_.response_body_bytes = body_written_ + answer_.body.size();
     if (server_.log_) server_.log_(info_, *request_, *response_);
   }
   request_ = nullptr;

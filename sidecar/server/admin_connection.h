@@ -39,6 +39,8 @@ class AdminConnection final : public io::Disposable,
   void refuse(int status, std::string_view text);
   void send_head();
   void send_more();
+  // Puts the next piece in the place of the one that was sent; false when there is none.
+  bool next_piece();
   void finish_response();
   void enter(Phase phase);
   void on_timeout();
@@ -60,7 +62,9 @@ class AdminConnection final : public io::Disposable,
   std::size_t body_read_ = 0;
   Buffer unread_;  // what arrived behind the request at hand; reading is paused while there is any
   AdminResponse answer_;
-  std::size_t sent_ = 0;  // of the answer's body
+  std::size_t sent_ = 0;       // of the answer's body, or of the piece at hand
+  uint64_t body_written_ = 0;  // pieces that are done with
+  bool chunked_ = false;
 };
 
 }  // namespace pillion::server

@@ -31,13 +31,6 @@ net::ListenOptions options_of(const config::Listener& listener, const Address& a
 Result<OpenAddress, Problem> open_address(const config::Listener& listener, Address address,
                                           unsigned workers) {
   net::ListenOptions options = options_of(listener, address);
-  if (options.reuse_port && address.port() != 0) {
-    // With SO_REUSEPORT a second proxy on the same port would start without complaint and take a
-    // part of the connections. A socket that does not share finds out.
-    net::ListenOptions alone = options;
-    alone.reuse_port = false;
-    TRY(net::Fd probe, net::listen_on(address, alone));
-  }
   OpenAddress open;
   for (unsigned i = 0; i < workers; ++i) {
     if (i > 0 && !options.reuse_port) {

@@ -15,7 +15,10 @@
 namespace pillion::server {
 
 // One address of a listener, with a socket for each worker: its own with SO_REUSEPORT, where the
-// system spreads connections, else a duplicate of one that they all accept on.
+// system spreads connections, else a duplicate of one that they all accept on. As in Envoy,
+// SO_REUSEPORT also shares the port with other processes of the same user that allow it, which is
+// how one proxy takes over from another; enable_reuse_port: false is for those who want the port
+// alone.
 struct OpenAddress {
   std::size_t listener = 0;  // index in the configuration
   Address address;           // as bound

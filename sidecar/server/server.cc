@@ -64,11 +64,19 @@ int Server::run() {
 Result<Unit, std::vector<std::string>> Server::prepare() {
   auto loaded = load();
   if (!loaded) return loaded;
-  log_sinks_ = std::make_unique<proxy::AccessLogSinks>(registry_, options_.file_flush_interval);
+  bool validate = options_.mode == Options::Mode::kValidate;
+  log_sinks_ = std::make_unique<proxy::AccessLogSinks>(
+      registry_, options_.file_flush_interval,
+      validate ? proxy::AccessLogSinks::Files::kCheck : proxy::AccessLogSinks::Files::kOpen);
   auto snapshot = proxy::compile_snapshot(bootstrap_, {registry_, *log_sinks_});
   if (!snapshot) return Unexpected(only(snapshot.error()));
   snapshot_ = *std::move(snapshot);
-  if (options_.mode == Options::Mode::kValidate) return Unit{};
+  for (const config::AccessLog& log : bootstrap_.admin.access_logs) {
+    auto logger = proxy::AccessLogger::compile(log, *log_sinks_);
+    if (!logger) return Unexpected(only(Problem{"admin: " + logger.error().message}));
+    admin_logs_.push_back(*std::move(logger));
+  }
+  if (validate) return Unit{};
   std::size_t sockets = 1;
   for (const auto& listener : bootstrap_.listeners)
     sockets += listener->addresses.size() * options_.concurrency;
@@ -78,6 +86,7 @@ Result<Unit, std::vector<std::string>> Server::prepare() {
   if (!opened) return Unexpected(only(opened.error()));
   sockets_ = *std::move(opened);
   process_.local_address = find_local_address(options_.local_address_ip_version);
+  process_.zone = bootstrap_.node.locality.zone;
   clusters_ = std::make_unique<upstream::ClusterDirectory>(loop_, registry_);
   auto admin = open_admin();
   if (!admin) return Unexpected(only(admin.error()));
@@ -105,10 +114,6 @@ Result<Unit, Problem> Server::open_admin() {
   if (!address) {
     log::warning("admin", "no admin address given, so no admin HTTP server started");
     return Unit{};
-  }
-  for (const config::AccessLog& log : bootstrap_.admin.access_logs) {
-    TRY(auto logger, proxy::AccessLogger::compile(log, *log_sinks_));
-    admin_logs_.push_back(std::move(logger));
   }
   net::ListenOptions listen;
   listen.reuse_port = false;

@@ -3,15 +3,28 @@
 #include <algorithm>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 namespace pillion::upstream {
 
 Cluster::Cluster(std::shared_ptr<SharedCluster> shared, io::EventLoop& loop, Random& random)
-    : shared_(std::move(shared)), loop_(loop), priorities_(shared_->config(), random) {
+    : shared_(std::move(shared)),
+      response_stats_(*shared_),
+      loop_(loop),
+      priorities_(shared_->config(), random) {
   refresh();
 }
 
 Cluster::~Cluster() = default;
+
+template <class F>
+void Cluster::drain_pools(F&& which) {
+  // A pool that has nothing leaves the table at once.
+  std::vector<Pool*> found;
+  for (const auto& [key, pool] : pools_)
+    if (!pool->draining() && which(*pool)) found.push_back(pool.get());
+  for (Pool* pool : found) pool->drain();
+}
 
 void Cluster::refresh() {
   uint64_t version = shared_->version();
@@ -21,11 +34,7 @@ void Cluster::refresh() {
   if (pools_.empty()) return;
   std::unordered_set<const Endpoint*> present;
   for (const auto& endpoint : priorities_.endpoints()->all) present.insert(endpoint.get());
-  for (auto it = pools_.begin(); it != pools_.end();) {
-    Pool& pool = *it->second;
-    if (present.count(it->first.endpoint) == 0 && !pool.draining()) pool.drain();
-    it = pool.draining() && pool.empty() ? pools_.erase(it) : std::next(it);
-  }
+  drain_pools([&present](const Pool& pool) { return present.count(pool.endpoint().get()) == 0; });
 }
 
 Pool* Cluster::choose(const PickHint& hint, config::Priority priority) {
@@ -43,13 +52,20 @@ Pool* Cluster::choose(const PickHint& hint, config::Priority priority) {
   return it->second.get();
 }
 
+void Cluster::release_pool(Pool& pool) {
+  auto it = pools_.find(Key{pool.endpoint().get(), pool.priority()});
+  if (it == pools_.end() || it->second.get() != &pool) return;
+  loop_.delete_later(std::move(it->second));
+  pools_.erase(it);
+}
+
 bool Cluster::idle() const {
   return holders_ == 0 && std::all_of(pools_.begin(), pools_.end(),
                                       [](const auto& entry) { return entry.second->empty(); });
 }
 
 void Cluster::drain() {
-  for (auto& [key, pool] : pools_) pool->drain();
+  drain_pools([](const Pool&) { return true; });
 }
 
 }  // namespace pillion::upstream

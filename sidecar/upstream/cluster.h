@@ -9,6 +9,7 @@
 #include "sidecar/io/loop.h"
 #include "sidecar/upstream/load_balancer.h"
 #include "sidecar/upstream/pool.h"
+#include "sidecar/upstream/response_stats.h"
 #include "sidecar/upstream/shared_cluster.h"
 
 namespace pillion::upstream {
@@ -27,8 +28,11 @@ class Cluster {
   [[nodiscard]] const config::Cluster& config() const { return shared_->config(); }
   [[nodiscard]] const std::shared_ptr<SharedCluster>& shared() const { return shared_; }
   metrics::ClusterStats& stats() { return shared_->stats().here(); }
+  ResponseStats& response_stats() { return response_stats_; }
   io::EventLoop& loop() { return loop_; }
   [[nodiscard]] const PrioritySet& priorities() const { return priorities_; }
+  // Pools in the table, draining ones among them.
+  [[nodiscard]] std::size_t pools() const { return pools_.size(); }
   // No connection, no waiter and no stream that refers to this is left.
   [[nodiscard]] bool idle() const;
   // A stream keeps the cluster from being freed while it refers to it.
@@ -41,6 +45,11 @@ class Cluster {
 
  private:
   friend class Pool;
+  // Drains those for which `which` is true.
+  template <class F>
+  void drain_pools(F&& which);
+  // A draining pool has nothing left: it goes as soon as nobody runs in it.
+  void release_pool(Pool& pool);
   struct Key {
     const Endpoint* endpoint;
     config::Priority priority;
@@ -53,6 +62,7 @@ class Cluster {
   };
 
   std::shared_ptr<SharedCluster> shared_;
+  ResponseStats response_stats_;
   io::EventLoop& loop_;
   PrioritySet priorities_;
   uint64_t version_ = 0;

@@ -1,7 +1,7 @@
 #pragma once
 // All configured clusters by name. Configured costs one entry of an index; the runtime
 // (SharedCluster) is made on first use and, unless DNS keeps it busy, dropped when its last user
-// lets go. Owned by the control thread, which alone calls apply(), for_each() and the on_* setters;
+// lets go. Owned by the control thread, which alone calls apply(), listing() and the on_* setters;
 // find() and has() are for any thread.
 
 #include <memory>
@@ -45,12 +45,13 @@ class ClusterDirectory {
   // Null for a name that is not configured. The first call for a name makes its runtime.
   Runtime find(std::string_view name);
   [[nodiscard]] bool has(std::string_view name) const;
-  // Calls visit(const config::Cluster&, SharedCluster*) for each cluster by name; the runtime is
-  // null while the cluster is not in use.
-  template <class F>
-  void for_each(F&& visit) const {
-    for (const auto& [config, runtime] : listing()) visit(*config, runtime.get());
-  }
+  // A cluster and, while it is in use, its runtime.
+  struct Listed {
+    std::shared_ptr<const config::Cluster> config;
+    Runtime runtime;
+  };
+  // All clusters, by name.
+  [[nodiscard]] std::vector<Listed> listing() const;
 
   // After the endpoints of a cluster in use have changed.
   void on_change(Function<void(Runtime)> callback) { on_change_ = std::move(callback); }
@@ -67,16 +68,11 @@ class ClusterDirectory {
     Time applied;
     bool used = false;  // had a runtime before
   };
-  struct Listed {
-    std::shared_ptr<const config::Cluster> config;
-    Runtime runtime;
-  };
   // Keys are the names inside the configs.
   using Entries = std::unordered_map<std::string_view, Entry, StringHash, std::equal_to<>>;
   using DnsClusters = std::unordered_map<std::string_view, std::unique_ptr<DnsCluster>, StringHash,
                                          std::equal_to<>>;
 
-  [[nodiscard]] std::vector<Listed> listing() const;
   Entries replace_entries(Configs clusters, std::vector<const Entry*>& fresh);
   Runtime runtime_of(Entry& entry);
   void follow_dns(const Entry& entry, Runtime runtime, const DnsCluster* predecessor);

@@ -18,6 +18,17 @@ bool same(const config::Metadata* a, const config::Metadata* b) {
   return *a == *b;
 }
 
+bool is_canary(const config::Metadata& metadata) {
+  auto lb = metadata.find("envoy.lb");
+  if (lb == metadata.end()) return false;
+  const auto* fields = std::get_if<config::Value::Object>(&lb->second.data);
+  if (fields == nullptr) return false;
+  auto canary = fields->find("canary");
+  if (canary == fields->end()) return false;
+  const bool* is = std::get_if<bool>(&canary->second.data);
+  return is != nullptr && *is;
+}
+
 // Takes endpoints over from the previous set, each at most once.
 class Heirs {
  public:
@@ -91,8 +102,10 @@ class Builder {
     endpoint->address_text = address.to_string();
     endpoint->added = now_;
     if (moving) endpoint->moving = std::make_unique<MovingAddress>(address);
-    if (source.metadata)
+    if (source.metadata) {
       endpoint->metadata = std::make_shared<const config::Metadata>(*source.metadata);
+      endpoint->canary = is_canary(*source.metadata);
+    }
     set_.all.push_back(std::move(endpoint));
   }
 

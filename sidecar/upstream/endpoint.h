@@ -59,7 +59,8 @@ struct Endpoint {
   std::shared_ptr<const config::Locality> locality;
   uint32_t locality_weight = 0;
   std::shared_ptr<const config::Metadata> metadata;
-  Time added{};  // for slow start
+  bool canary = false;  // by its metadata: envoy.lb, canary
+  Time added{};         // for slow start
   mutable EndpointCounts counts;
   std::unique_ptr<MovingAddress> moving;  // LOGICAL_DNS only
 

@@ -10,6 +10,8 @@ Pool::Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::P
     : cluster_(cluster), endpoint_(std::move(endpoint)), priority_(priority) {}
 
 Pool::~Pool() {
+  // Its cluster has let it go already, or ends with it.
+  draining_ = false;
   // Nobody is left to tell, and nothing may be begun for those who wait.
   while (!queue_.empty()) cancel(queue_.front());
   // Connections outlive the pool only inside the loop's list of what is to be deleted, closed and
@@ -164,12 +166,14 @@ void Pool::on_closed(ClientConnection& connection, bool was_connecting, PoolFail
   // Those still waiting need a connection in place of this one, even where the endpoint is gone:
   // they were promised it when they were let into the queue.
   if (waiting_ > connecting_) connect(queue_.front());
+  if (draining_ && empty()) cluster_.release_pool(*this);
 }
 
 void Pool::drain() {
   draining_ = true;
   idle_.for_each([](ClientConnection& c) { c.close(true); });
   in_use_.for_each([](ClientConnection& c) { c.retire(); });
+  if (empty()) cluster_.release_pool(*this);
 }
 
 }  // namespace pillion::upstream

@@ -8,6 +8,7 @@
 
 #include "sidecar/base/list.h"
 #include "sidecar/config/route.h"
+#include "sidecar/io/loop.h"
 #include "sidecar/upstream/client_connection.h"
 #include "sidecar/upstream/endpoint.h"
 #include "sidecar/upstream/limits.h"
@@ -31,18 +32,18 @@ class PoolWaiter : public TaggedNode<PoolWaiter> {
   ~PoolWaiter() = default;
 };
 
-class Pool {
+class Pool final : public io::Disposable {
  public:
   Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority);
-  ~Pool();
+  ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   void acquire(PoolWaiter& waiter);
   // Takes the waiter out of the queue if it is in it.
   void cancel(PoolWaiter& waiter);
-  // The endpoint is gone: idle connections close now, busy ones after their request; then on_idle
-  // of the cluster.
+  // The endpoint is gone: idle connections close now, busy ones after their request. With the last
+  // of them the pool leaves its cluster.
   void drain();
   [[nodiscard]] bool empty() const { return connections_ == 0 && waiting_ == 0; }
   [[nodiscard]] bool draining() const { return draining_; }

@@ -15,8 +15,6 @@ SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
                       metrics::Retain::kYes),
       external_stats_(registry, metrics::cluster_origin_scope(config_->stat_name(), false),
                       metrics::Retain::kYes),
-      canary_stats_(registry, metrics::cluster_canary_scope(config_->stat_name()),
-                    metrics::Retain::kYes),
       update_stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
       endpoints_(std::move(endpoints)) {
   // Envoy shows max_host_weight of clusters whose endpoints change only.
@@ -33,6 +31,29 @@ SharedCluster::~SharedCluster() {
 std::shared_ptr<const EndpointSet> SharedCluster::endpoints() const {
   std::lock_guard lock(mutex_);
   return endpoints_;
+}
+
+metrics::PerWorker<metrics::ClusterOriginStats>* SharedCluster::response_stats(
+    const std::string& key, std::string_view alt_name,
+    std::initializer_list<std::string_view> parts) {
+  std::lock_guard lock(mutex_);
+  if (!alt_name.empty() && alt_names_.find(alt_name) == alt_names_.end()) {
+    if (alt_names_.size() == kMaxAltNames) {
+      stats_.here().upstream_rq_alt_stat_name_overflow.add();
+      return nullptr;
+    }
+    alt_names_.emplace(alt_name);
+  }
+  auto& stats = response_stats_[key];
+  if (stats == nullptr) {
+    metrics::Scope scope = metrics::cluster_scope(config_->stat_name());
+    if (!alt_name.empty()) scope.push_back({metrics::sanitized(alt_name)});
+    for (std::string_view part : parts)
+      if (!part.empty()) scope.push_back({metrics::sanitized(part)});
+    stats = std::make_unique<metrics::PerWorker<metrics::ClusterOriginStats>>(
+        registry_, std::move(scope), metrics::Retain::kYes);
+  }
+  return stats.get();
 }
 
 void SharedCluster::update(std::shared_ptr<const EndpointSet> endpoints) {

@@ -7,8 +7,12 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
 
 #include "sidecar/config/cluster.h"
 #include "sidecar/config/route.h"
@@ -39,8 +43,13 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::ClusterOriginStats& origin_stats(bool internal) {
     return (internal ? internal_stats_ : external_stats_).here();
   }
-  // Responses that say x-envoy-upstream-canary: true.
-  metrics::ClusterOriginStats& canary_stats() { return canary_stats_.here(); }
+  // Those under "<alt_name>.<parts...>", empty ones left out. `key` tells them apart. Null when the
+  // requests have named kMaxAltNames names already, which is counted: the names come from outside.
+  // Takes a lock.
+  static constexpr std::size_t kMaxAltNames = 128;
+  metrics::PerWorker<metrics::ClusterOriginStats>* response_stats(
+      const std::string& key, std::string_view alt_name,
+      std::initializer_list<std::string_view> parts);
   metrics::PerWorker<metrics::ClusterUpdateStats>& update_stats() { return update_stats_; }
   // Never null. Takes a lock: a worker reads it when it starts to use the cluster and after
   // on_change.
@@ -65,11 +74,13 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::PerWorker<metrics::ClusterStats> stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> internal_stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> external_stats_;
-  metrics::PerWorker<metrics::ClusterOriginStats> canary_stats_;
   metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
   std::atomic<uint64_t> version_{1};
   std::atomic<bool> retired_{false};
   mutable std::mutex mutex_;  // guards what follows
+  std::map<std::string, std::unique_ptr<metrics::PerWorker<metrics::ClusterOriginStats>>>
+      response_stats_;
+  std::set<std::string, std::less<>> alt_names_;
   std::shared_ptr<const EndpointSet> endpoints_;
   Membership shown_{.max_weight = 0};  // what this cluster has added to the membership gauges
 };

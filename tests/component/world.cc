@@ -48,7 +48,8 @@ std::string bootstrap_yaml(const Scene& scene) {
   std::string out = "{static_resources: {listeners: [{name: main, ";
   out += "address: {socket_address: {address: 127.0.0.1, port_value: 0}}, ";
   out += with_comma(scene.listener);
-  out += "filter_chains: [{filters: [{name: hcm, typed_config: {'@type': " + std::string(kHcm);
+  out += "filter_chains: [{" + with_comma(scene.chain);
+  out += "filters: [{name: hcm, typed_config: {'@type': " + std::string(kHcm);
   out += ", stat_prefix: ingress, " + with_comma(scene.hcm);
   out += "route_config: {name: local, virtual_hosts: [{name: all, domains: ['*'], routes: [";
   out += scene.routes + "{match: {prefix: /}, route: {" + with_comma(scene.route);

@@ -32,6 +32,7 @@ using std::chrono::seconds;
 // x".
 struct Scene {
   std::string listener = {};
+  std::string chain = {};  // of its filter chain
   std::string hcm = {};
   std::string route = {};         // of the route's action
   std::string routes = {};        // whole routes before the catch-all one, each followed by a comma

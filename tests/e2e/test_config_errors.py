@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 import yaml
+from harness.config import access_log
 from harness.proxy import Dumper, binary
 
 pytestmark = pytest.mark.pillion_only
@@ -38,6 +39,17 @@ MANAGER_PATH = "static_resources.listeners[0].filter_chains[0].filters[0].typed_
 def test_good_file_is_said_to_be_good(plain, written):
     code, output = validate(written(plain(1)))
     assert code == 0 and "OK" in output
+
+
+def test_validating_leaves_no_log_behind(plain, written, tmp_path):
+    config = plain(1, manager={"log": access_log(tmp_path / "access.log")})
+    config["admin"]["access_log"] = [access_log(tmp_path / "admin.log")]
+    code, output = validate(written(config))
+    assert code == 0, output
+    assert not list(tmp_path.glob("*.log"))
+    config["admin"]["access_log"] = [access_log(tmp_path / "no" / "such" / "admin.log")]
+    code, output = validate(written(config))
+    assert code == 1 and "admin.log" in output
 
 
 def test_json_file_is_taken(plain, written):

@@ -126,6 +126,26 @@ def test_port_in_use_is_named_and_nothing_is_half_started(plain, origin, tmp_pat
     assert "127.0.0.1:%d" % port in output and "in use" in output.lower()
 
 
+@pytest.mark.parametrize("shares", (True, False), ids=("shares", "alone"))
+def test_a_port_that_its_holder_shares_is_shared_unless_wanted_alone(launch, plain, origin, tmp_path, shares):
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        config = plain(origin.port)
+        listener = config["static_resources"]["listeners"][0]
+        listener["address"]["socket_address"]["port_value"] = port
+        if shares:
+            assert launch(config).port() == port
+            return
+        listener["enable_reuse_port"] = False
+        path = tmp_path / "c.json"
+        path.write_text(json.dumps(config))
+        code, output = run("-c", path)
+    assert code == 1 and "127.0.0.1:%d" % port in output and "in use" in output.lower()
+
+
 def test_admin_port_in_use_is_named(plain, origin, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -98,6 +98,7 @@ CHANGES = {
     "bool as text": [(HCM + "use_remote_address", "true")],
     "bool as number": [(HCM + "use_remote_address", 1)],
     "bool as yes": [(HCM + "use_remote_address", "yes")],
+    **{"bool as %s" % word: [(HCM + "use_remote_address", word)] for word in ("T", "f", "NO", "y", "1", "0", "on", "off", "", "2", "tRUE")},
     "number as text": [(HCM + "xff_num_trusted_hops", "2")],
     "number negative": [(HCM + "xff_num_trusted_hops", -1)],
     "number with fraction": [(HCM + "xff_num_trusted_hops", 1.5)],

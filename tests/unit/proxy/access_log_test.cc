@@ -82,6 +82,18 @@ TEST_F(AccessLogTest, NamesAFileThatCannotBeOpened) {
             "cannot open access log '" + log.path + "' for appending: No such file or directory");
 }
 
+// Regression: --mode validate made the files that it was to check.
+TEST_F(AccessLogTest, ChecksWithoutMakingFiles) {
+  AccessLogSinks sinks(registry_, std::chrono::hours(1), AccessLogSinks::Files::kCheck);
+  config::AccessLog log = to_file(folder_.file("a"), "x");
+  EXPECT_TRUE(AccessLogger::compile(log, sinks).has_value());
+  EXPECT_NE(::access(log.path.c_str(), F_OK), 0);
+  auto nowhere = AccessLogger::compile(to_file(folder_.file("no/such/folder"), "x"), sinks);
+  ASSERT_FALSE(nowhere.has_value());
+  EXPECT_NE(nowhere.error().message.find("No such file or directory"), std::string::npos);
+  EXPECT_TRUE(AccessLogger::compile(to_file("/dev/null", "x"), sinks).has_value());
+}
+
 TEST_F(AccessLogTest, RefusesABadFormatOrFilter) {
   EXPECT_FALSE(AccessLogger::compile(to_file(folder_.file("a"), "%NOPE%"), sinks_).has_value());
   config::AccessLog json = to_file(folder_.file("a"), "");
@@ -285,6 +297,10 @@ TEST_F(AccessLogTest, FiltersLookAtHealthChecksHeadersFlagsAndChance) {
 
   filter.kind = Filter::Kind::kTraceable;
   EXPECT_FALSE(passes(filter));
+  info_.trace_reason = TraceReason::kSampled;
+  EXPECT_FALSE(passes(filter));
+  info_.trace_reason = TraceReason::kForced;
+  EXPECT_TRUE(passes(filter));
 }
 
 TEST_F(AccessLogTest, GrpcStatusFiltersTakeTheStatusOfAnyResponse) {

@@ -28,12 +28,17 @@ class RetryTest : public testing::Test {
   // A state for a policy and the request's headers.
   void configure(const config::RetryPolicy* policy) {
     state_ = std::make_unique<RetryState>();
-    state_->configure(policy, request_);
+    state_->configure(policy, &matchers_, request_);
   }
   void configure(uint32_t on, uint32_t retries = 1) {
     policy_.on = on;
     policy_.num_retries = retries;
     configure(&policy_);
+  }
+  static http::HeaderMatcher present(std::string_view name) {
+    config::HeaderMatcher matcher;
+    matcher.name = name;
+    return *http::HeaderMatcher::compile(matcher);
   }
   void header(std::string_view name, std::string_view value) { request_.headers.add(name, value); }
   RetryDecision status(int code, std::string_view name = {}, std::string_view value = {}) {
@@ -63,6 +68,7 @@ class RetryTest : public testing::Test {
   http::RequestHead request_{arena_};
   config::Cluster config_;
   config::RetryPolicy policy_;
+  route::RetryMatchers matchers_;
   std::shared_ptr<upstream::SharedCluster> shared_;
   std::unique_ptr<upstream::Cluster> cluster_;
   std::unique_ptr<RetryState> state_;
@@ -115,9 +121,7 @@ TEST_F(RetryTest, RetriesStatusCodesThatTheRequestLists) {
 }
 
 TEST_F(RetryTest, RetriesByResponseHeader) {
-  config::HeaderMatcher matcher;
-  matcher.name = "x-retry-me";
-  policy_.retriable_headers.push_back(matcher);
+  matchers_.responses.push_back(present("x-retry-me"));
   configure(config::kRetryRetriableHeaders, 9);
   EXPECT_TRUE(retries(200, "x-retry-me", "1"));
   EXPECT_FALSE(retries(200));
@@ -234,9 +238,7 @@ TEST_F(RetryTest, RemovesItsHeadersFromTheRequest) {
 }
 
 TEST_F(RetryTest, LimitsRetriesToSomeRequests) {
-  config::HeaderMatcher matcher;
-  matcher.name = "x-safe";
-  policy_.retriable_request_headers.push_back(matcher);
+  matchers_.requests.push_back(present("x-safe"));
   configure(config::kRetry5xx);
   EXPECT_FALSE(retries(503));
   header("x-safe", "1");
@@ -246,9 +248,7 @@ TEST_F(RetryTest, LimitsRetriesToSomeRequests) {
 
 // Regression: the request's own header brought the retries back.
 TEST_F(RetryTest, LimitsTheRequestsOwnWishesToo) {
-  config::HeaderMatcher matcher;
-  matcher.name = "x-safe";
-  policy_.retriable_request_headers.push_back(matcher);
+  matchers_.requests.push_back(present("x-safe"));
   header("x-envoy-retry-on", "5xx");
   configure(config::kRetry5xx);
   EXPECT_FALSE(state_->enabled());

@@ -42,6 +42,16 @@ class AdminServerTest : public ::testing::Test {
     admin_.add({.path = "/big", .help = "", .run = [](const AdminRequest&) {
                   return text_response(std::string(kBig, 'x'));
                 }});
+    admin_.add({.path = "/pieces", .help = "", .run = [this](const AdminRequest&) {
+                  AdminResponse answer;
+                  pieces_ = 0;
+                  answer.more = [this](std::string& piece) {
+                    if (pieces_ == kPieces) return false;
+                    piece.assign(kBig / kPieces, static_cast<char>('a' + pieces_++ % 26));
+                    return true;
+                  };
+                  return answer;
+                }});
   }
 
   // A client's socket, read without blocking; the server runs in between.
@@ -99,6 +109,8 @@ class AdminServerTest : public ::testing::Test {
   io::EventLoop loop_{&clock_};
   metrics::Registry registry_;
   Admin admin_;
+  static constexpr std::size_t kPieces = 256;
+  std::size_t pieces_ = 0;  // that were asked for
   std::vector<std::string> logged_;
   AdminServer server_{
       loop_,
@@ -167,6 +179,37 @@ TEST_F(AdminServerTest, BigAnswerIsHeldBackUntilTheClientReads) {
   const std::string& received = client.receive_until_closed();
   EXPECT_EQ(received.size() - received.find("\r\n\r\n") - 4, kBig);
   EXPECT_THAT(logged_, ::testing::ElementsAre("/big 200"));
+}
+
+TEST_F(AdminServerTest, PiecesAreMadeAsTheClientTakesThem) {
+  Client client(*this);
+  client.send("GET /pieces HTTP/1.1\r\nhost: a\r\n\r\n");
+  run();
+  EXPECT_LT(pieces_, kPieces);
+  const std::string& received = client.receive_until("\r\n0\r\n\r\n");
+  EXPECT_EQ(pieces_, kPieces);
+  EXPECT_THAT(received.substr(0, 1000), HasSubstr("transfer-encoding: chunked\r\n"));
+  EXPECT_THAT(received.substr(0, 1000), Not(HasSubstr("content-length")));
+  EXPECT_GT(received.size(), kBig);
+  client.received().clear();
+  client.send("GET /ready HTTP/1.1\r\nhost: a\r\n\r\n");
+  EXPECT_THAT(client.receive_until("LIVE\n"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(logged_, ::testing::ElementsAre("/pieces 200", "/ready 200"));
+}
+
+TEST_F(AdminServerTest, PiecesEndWithTheConnectionOfAnOldClient) {
+  Client client(*this);
+  client.send("GET /pieces HTTP/1.0\r\nhost: a\r\nconnection: keep-alive\r\n\r\n");
+  const std::string& received = client.receive_until_closed();
+  EXPECT_EQ(received.size() - received.find("\r\n\r\n") - 4, kBig);
+  EXPECT_THAT(received.substr(0, 1000), Not(HasSubstr("chunked")));
+}
+
+TEST_F(AdminServerTest, HeadOfPiecesMakesNone) {
+  Client client(*this);
+  client.send("HEAD /pieces HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+  EXPECT_THAT(client.receive_until_closed(), EndsWith("\r\n\r\n"));
+  EXPECT_EQ(pieces_, 0u);
 }
 
 TEST_F(AdminServerTest, ClientThatReadsNothingIsCutOff) {

@@ -67,6 +67,7 @@ TEST(BuildEndpoints, TakesOverWhatTheAssignmentSays) {
   EXPECT_EQ(*built.metadata, *endpoint.metadata);
   EXPECT_EQ(built.added, kThen);
   EXPECT_EQ(set->all[0]->locality, set->all[1]->locality);
+  EXPECT_FALSE(built.canary);
   EXPECT_EQ(set->all[0]->metadata, nullptr);
 }
 

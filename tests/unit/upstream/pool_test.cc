@@ -281,6 +281,34 @@ TEST_F(PoolTest, MakesNoConnectionWhileItIsDestroyed) {
   EXPECT_EQ(shared_->stats().here().upstream_cx_active.value(), 0);
 }
 
+// Regression: drained pools stayed in the table until the endpoints changed once more.
+TEST_F(PoolTest, LeavesItsClusterWhenItsEndpointIsGoneAndTheLastRequestDone) {
+  start();
+  Request request;
+  arrive(request, 0);
+  Pool& old = pool();
+  EXPECT_EQ(cluster_->pools(), 1U);
+  replace_endpoints();
+  EXPECT_TRUE(old.draining());
+  EXPECT_EQ(cluster_->pools(), 1U);
+  served_[0]->send(kOk);
+  until([&] { return request.log.ends_with("end "); });
+  EXPECT_EQ(cluster_->pools(), 0U);
+}
+
+TEST_F(PoolTest, LeavesItsClusterAtOnceWhenItHasNothing) {
+  start();
+  Request request;
+  arrive(request, 0);
+  served_[0]->send(kOk);
+  until([&] { return request.log.ends_with("end "); });
+  EXPECT_EQ(cluster_->pools(), 1U);
+  cluster_->drain();
+  EXPECT_EQ(cluster_->pools(), 0U);
+  EXPECT_TRUE(cluster_->idle());
+  until([&] { return served_[0]->ended(); });
+}
+
 // A LOGICAL_DNS endpoint keeps its pool while later answers move it.
 TEST_F(PoolTest, ConnectsToWhereAnEndpointHasMoved) {
   auto endpoint = std::make_shared<Endpoint>();

@@ -153,6 +153,33 @@ TEST(Hcm, TakesLocalReplies) {
   EXPECT_EQ(reply.body_format_content_type, "text/html");
 }
 
+TEST(Hcm, TakesWhatIsSaidOfClientCertificates) {
+  for (const char* choice : {"SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET"}) {
+    const Outcome outcome = load(with_hcm("forward_client_cert_details: " + std::string(choice)));
+    ASSERT_EQ(outcome.problem(), "");
+    EXPECT_FALSE(outcome.hcm().pass_client_cert) << choice;
+  }
+  const Outcome outcome = load(with_hcm("forward_client_cert_details: ALWAYS_FORWARD_ONLY"));
+  ASSERT_EQ(outcome.problem(), "");
+  EXPECT_TRUE(outcome.hcm().pass_client_cert);
+}
+
+TEST(Hcm, TakesTheSharesOfTracedRequests) {
+  EXPECT_FALSE(load(with_hcm("")).hcm().tracing.has_value());
+  const auto all = load(with_hcm("tracing: {}")).hcm().tracing;
+  ASSERT_TRUE(all.has_value());
+  EXPECT_EQ(all->random.numerator, 10'000u);
+  const auto some = load(with_hcm("tracing: {client_sampling: {value: 12.9}, random_sampling: "
+                                  "{value: 0.055}, overall_sampling: {value: 7}}"))
+                        .hcm()
+                        .tracing;
+  ASSERT_TRUE(some.has_value());
+  EXPECT_EQ(some->client.numerator, 12u);
+  EXPECT_EQ(some->random.numerator, 6u);
+  EXPECT_EQ(some->random.denominator, 10'000u);
+  EXPECT_EQ(some->overall.numerator, 7u);
+}
+
 TEST(Hcm, RefusesWhatIsNotSupported) {
   EXPECT_EQ(load(with_hcm("codec_type: HTTP2")).problem(),
             at_hcm(".codec_type: is not supported by this version; use AUTO or HTTP1"));
@@ -161,11 +188,6 @@ TEST(Hcm, RefusesWhatIsNotSupported) {
   EXPECT_EQ(load(with_hcm("tracing: {provider: {name: zipkin}}")).problem(),
             at_hcm(".tracing.provider: is not supported by this version; remove it; no spans are "
                    "sent"));
-  EXPECT_EQ(load(with_hcm("tracing: {random_sampling: {value: 5}}")).problem(), "");
-  EXPECT_EQ(load(with_hcm("forward_client_cert_details: SANITIZE_SET")).problem(), "");
-  EXPECT_EQ(load(with_hcm("forward_client_cert_details: ALWAYS_FORWARD_ONLY")).problem(),
-            at_hcm(".forward_client_cert_details: is not supported by this version; use SANITIZE; "
-                   "x-forwarded-client-cert is not passed on without TLS"));
   EXPECT_EQ(load(with_hcm("http_protocol_options: {send_fully_qualified_url: true}")).problem(),
             at_hcm(".http_protocol_options.send_fully_qualified_url: is not supported by this "
                    "version; remove it"));

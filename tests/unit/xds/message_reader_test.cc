@@ -96,6 +96,25 @@ TEST(MessageReader, TakesTheLooserFormsThatEnvoyTakes) {
   EXPECT_EQ(host.domains(0), "*");
 }
 
+// Regression: of the words that Envoy reads in a string, only "true" and "false" were known.
+TEST(MessageReader, ReadsTruthFromEveryWordThatEnvoyKnows) {
+  for (const char* word : {"true", "tRUE", "t", "T", "yes", "Yes", "y", "1"}) {
+    Cluster cluster;
+    EXPECT_EQ(read("respect_dns_ttl: '" + std::string(word) + "'", cluster), "") << word;
+    EXPECT_TRUE(cluster.respect_dns_ttl()) << word;
+  }
+  for (const char* word : {"false", "False", "f", "no", "NO", "n", "0"}) {
+    Cluster cluster;
+    cluster.set_respect_dns_ttl(true);
+    EXPECT_EQ(read("respect_dns_ttl: '" + std::string(word) + "'", cluster), "") << word;
+    EXPECT_FALSE(cluster.respect_dns_ttl()) << word;
+  }
+  for (const char* word : {"on", "off", "", "2", "yess", "oN"}) {
+    Cluster cluster;
+    EXPECT_NE(read("respect_dns_ttl: '" + std::string(word) + "'", cluster), "") << word;
+  }
+}
+
 TEST(MessageReader, ReadsMapsStructsAndAny) {
   Cluster cluster;
   EXPECT_EQ(read("metadata: {filter_metadata: {ns: {s: text, n: 5, d: 1.5, b: true, z: null, "

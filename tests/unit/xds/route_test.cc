@@ -143,11 +143,25 @@ TEST(RouteAction, TakesAllFields) {
   EXPECT_FALSE(action.upgrades.at("connect").enabled);
 }
 
-// As in Envoy: streams that may last so long are not cut off after the default 15 s.
-TEST(RouteAction, ReplacesTheDefaultTimeoutByTheMaximumDuration) {
-  const std::string longest = "cluster: a, max_stream_duration: {max_stream_duration: 60s}";
-  EXPECT_EQ(load(with_route_action(longest)).forward().timeout.count(), 0);
-  EXPECT_EQ(load(with_route_action(longest + ", timeout: 5s")).forward().timeout.count(), 5000);
+// Regression: the time-out stayed in force.
+TEST(RouteAction, HasNoTimeoutBesideMaxStreamDuration) {
+  for (const char* fields : {"max_stream_duration: {}",
+                             "timeout: 3s, max_stream_duration: "
+                             "{max_stream_duration: 0s}"}) {
+    const Outcome outcome = load(with_route_action("cluster: a, " + std::string(fields)));
+    ASSERT_EQ(outcome.problem(), "");
+    EXPECT_EQ(outcome.forward().timeout.count(), 0) << fields;
+  }
+}
+
+TEST(Route, TakesTheSharesOfTracedRequests) {
+  const Outcome outcome =
+      load(with_route("tracing: {random_sampling: {numerator: 5, denominator: TEN_THOUSAND}}, "
+                      "route: {cluster: a}"));
+  ASSERT_EQ(outcome.problem(), "");
+  ASSERT_NE(outcome.route().tracing, nullptr);
+  EXPECT_EQ(outcome.route().tracing->random.numerator, 5u);
+  EXPECT_EQ(outcome.route().tracing->client.numerator, 100u);
 }
 
 TEST(RouteAction, TakesRegexAndHostRewrites) {

@@ -94,6 +94,14 @@ TEST(HeaderMatcher, TakesEveryKindAlsoTheDeprecatedOnes) {
   }
 }
 
+// Regression: as in Envoy, the deprecated field takes an empty text for "any value".
+TEST(HeaderMatcher, TakesAnEmptyExactMatchForAnyValue) {
+  Translated<route::HeaderMatcher> old("{name: a, exact_match: ''}");
+  EXPECT_EQ(header_matcher(old.message, old.at).string.kind, Kind::kPrefix);
+  Translated<route::HeaderMatcher> current("{name: a, string_match: {exact: ''}}");
+  EXPECT_EQ(header_matcher(current.message, current.at).string.kind, Kind::kExact);
+}
+
 TEST(HeaderMatcher, TakesRangesPresenceAndFlags) {
   Translated<route::HeaderMatcher> range("{name: a, range_match: {start: -5, end: 10}}");
   const auto matcher = header_matcher(range.message, range.at);

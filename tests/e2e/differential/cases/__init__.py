@@ -1,6 +1,10 @@
 """All groups, in the order in which they run. A new group is a new module and a name here."""
 
-from . import actions, edge, extras, filters, found, headers, logs, malformed, messages, resilience, routing, tunnels
+from . import (
+    actions, edge, extras, filters, found, headers, logs, malformed, messages, resilience, response_kinds, routing, tracing, tunnels,
+)
 
-MODULES = (routing, actions, headers, edge, messages, malformed, resilience, tunnels, filters, logs, extras, found)
+MODULES = (
+    routing, actions, headers, edge, messages, malformed, resilience, tunnels, filters, logs, extras, response_kinds, tracing, found,
+)
 GROUPS = [group for module in MODULES for group in module.GROUPS]

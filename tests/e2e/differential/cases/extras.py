@@ -122,7 +122,36 @@ UPSTREAM = [
     get("response trailers", "/trailers", origin={"a": [[send(respond(200, chunks=[b"x"], trailers=[("x-t", "1")]))]]}),
 ]
 
+CERTIFICATE_CHOICES = ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY")
+
+
+def certificates_config(env):
+    return variants(env, {choice: {"forward_client_cert_details": choice, "set_current_client_cert_details": {"uri": True}}
+                          for choice in CERTIFICATE_CHOICES})
+
+
+CERTIFICATES = [get(choice, "/", [("x-forwarded-client-cert", "By=x;Hash=y")], listener=choice) for choice in CERTIFICATE_CHOICES]
+
+
+def duration_config(env):
+    return simple(env, [vhost("v", ["*"], [
+        route("/long", to("a", max_stream_duration={"max_stream_duration": "20s"})),
+        route("/both", to("a", timeout="0.1s", max_stream_duration={"max_stream_duration": "20s"})),
+        route("/none", to("a", timeout="0.1s", max_stream_duration={})),
+        route("/short", to("a", max_stream_duration={"max_stream_duration": "0.2s"})),
+    ])])
+
+
+SLOW = {"a": [[delay(0.3), send(respond(200))]]}
+DURATIONS = [
+    get("long", "/long"), get("outlives the route's time-out", "/both", origin=SLOW, settle=0.5), get("not limited", "/none", origin=SLOW, settle=0.5),
+    get("short", "/short", origin=SLOW, settle=0.5),
+    get("asked for by the request", "/long", [("x-envoy-upstream-rq-timeout-ms", "100")], origin=SLOW, settle=0.5),
+]
+
 GROUPS = [
+    Group("client-certificates", certificates_config, CERTIFICATES),
+    Group("max-stream-duration", duration_config, DURATIONS),
     Group("local-replies", local_reply_config, LOCAL_REPLIES),
     Group("counted", counted_config, COUNTED),
     Group("ignore-port", table_config(ignore_port_in_host_matching=True), TABLE),

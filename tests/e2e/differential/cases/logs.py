@@ -23,16 +23,29 @@ MORE = [
     "%ENVIRONMENT(PILLION_E2E_UNSET)%", "%GRPC_STATUS%", "%GRPC_STATUS_NUMBER%", "%CONNECTION_TERMINATION_DETAILS%",
     "%ACCESS_LOG_TYPE%", "%UPSTREAM_HOST_NAME%", "%PATH(WQ:ORIG)%", "%PATH(NQ:PATH)%", "%QUERY_PARAM(a)%",
     "%VIRTUAL_CLUSTER_NAME%", "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%", "%STREAM_ID%", "%LOCAL_REPLY_BODY%", "%DYNAMIC_METADATA(x:y)%",
-    "%FILTER_STATE(x)%", "%METADATA(ROUTE:x:y)%", "%METADATA(CLUSTER:x:y)%",
+    "%FILTER_STATE(x)%", "%METADATA(ROUTE:x:y)%", "%METADATA(CLUSTER:x:y)%", "%DOWNSTREAM_DETECTED_CLOSE_TYPE%",
+    "%UPSTREAM_DETECTED_CLOSE_TYPE%", "%DOWNSTREAM_LOCAL_CLOSE_REASON%", "%UPSTREAM_LOCAL_CLOSE_REASON%", "%DOWNSTREAM_CX_RTT%",
+    "%ROUTE_RESOLUTION_COUNT%", "%DOWNSTREAM_DIRECT_LOCAL_ADDRESS%", "%DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT(8)%",
+    "%DOWNSTREAM_DIRECT_LOCAL_PORT%", "%DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID%", "%CUSTOM_FLAGS%", "%TRACE_ID%", "%SPAN_ID%",
+    "%BYTES_RETRANSMITTED%", "%PACKETS_RETRANSMITTED%", "%LISTENER_NAME%", "%UPSTREAM_SERVER_NAME%", "%UPSTREAM_TLS_VERSION%",
+    "%DOWNSTREAM_TLS_CIPHER%", "%TLS_JA3_FINGERPRINT%", "%DOWNSTREAM_PEER_SUBJECT%", "%DOWNSTREAM_PEER_CERT_V_START%",
+    "%DOWNSTREAM_HANDSHAKE_DURATION%", "%ROUNDTRIP_DURATION%", "%RESP(CONNECTION)%", "%RESPONSE_TRAILERS_BYTES%",
+    '%COALESCE({"operators": ["REQUESTED_SERVER_NAME", {"command": "REQ", "param": "x-absent"}, '
+    '{"command": "REQ", "param": ":authority", "max_length": 7}, "PROTOCOL"]}):5%',
+    '%COALESCE({"operators": [{"command": "RESP", "param": "x-absent"}, "RESPONSE_CODE"]})%',
+    '%COALESCE({"operators": ["ROUTE_NAME", "REQUESTED_SERVER_NAME"]})%',
 ]
+POINTS = ["DS_CX_BEG", "DS_CX_END", "DS_RX_END", "US_CX_BEG", "US_HS_END", "US_RX_BEG", "US_RX_BODY_BEG", "US_RX_END", "DS_TX_BEG", "DS_TX_END", "OWN"]
 SIZES = [
     "%UPSTREAM_WIRE_BYTES_SENT%", "%UPSTREAM_WIRE_BYTES_RECEIVED%", "%UPSTREAM_HEADER_BYTES_SENT%",
     "%UPSTREAM_HEADER_BYTES_RECEIVED%", "%DOWNSTREAM_WIRE_BYTES_SENT%", "%DOWNSTREAM_WIRE_BYTES_RECEIVED%",
-    "%DOWNSTREAM_HEADER_BYTES_SENT%", "%DOWNSTREAM_HEADER_BYTES_RECEIVED%",
+    "%DOWNSTREAM_HEADER_BYTES_SENT%", "%DOWNSTREAM_HEADER_BYTES_RECEIVED%", "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT%",
+    "%UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%", "%DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT%",
+    "%DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED%", "%REQUEST_HEADERS_BYTES%", "%RESPONSE_HEADERS_BYTES%",
 ]
 
 
-def config_with(**log_fields):
+def config_with(host_fields=None, **log_fields):
     """A bootstrap whose one access log has the given format."""
     def config(env):
         routes = [
@@ -43,7 +56,7 @@ def config_with(**log_fields):
             route("/rewrite", to("a", prefix_rewrite="/new"), name="rewrite"),
             route("/ok", "a", name="ok"),
         ]
-        manager = hcm([vhost("v", ["*"], routes)], log=access_log(env.log(), **log_fields), http_protocol_options={"enable_trailers": True})
+        manager = hcm([vhost("v", ["*"], routes, **(host_fields or {}))], log=access_log(env.log(), **log_fields), http_protocol_options={"enable_trailers": True})
         made = listener("main", manager)
         made["filter_chains"][0]["name"] = "chain-1"
         return bootstrap([made], [cluster("a", env.port("a"), alt_stat_name="a_alt"), cluster("refusing", env.refusing)])
@@ -90,7 +103,14 @@ GROUPS = [
     }), requests()[:7]),
     Group("log-text", config_with(text=TEXT), requests()),
     Group("log-durations", config_with(json_format={operator.strip("%").lower() + "_ms": operator for operator in DURATIONS}), requests()),
+    # Of a point before the other there is nothing to log; so the earliest point is first in all but one.
+    Group("log-points", config_with(json_format={
+        **{"to_%s_ms" % point.lower(): "%%COMMON_DURATION(DS_CX_BEG:%s:ms)%%" % point for point in POINTS},
+        "backwards_ms": "%COMMON_DURATION(DS_TX_END:DS_CX_BEG:ms)%",
+    }), requests()),
     Group("log-more", config_with(json_format=json_of(MORE)), requests()),
     # Envoy counts the header bytes of a retried request now with the first attempt, now without it.
-    Group("log-sizes", config_with(json_format=json_of(SIZES)), [case for case in requests() if case.name != "retried"]),
+    # A time has now one digit and now two.
+    Group("log-sizes", config_with({"response_headers_to_remove": ["x-envoy-upstream-service-time"]}, json_format=json_of(SIZES)),
+          [case for case in requests() if case.name != "retried"]),
 ]

@@ -56,6 +56,10 @@ MATCHERS = [
            "header-present-inverted"),
     marked({"prefix": "/missing-empty", "headers": [
         {"name": "h-m", **string(exact=""), "treat_missing_header_as_empty": True}]}, "header-missing-as-empty"),
+    marked({"prefix": "/exact-empty", "headers": [{"name": "h-e", "exact_match": ""}]}, "header-exact-empty"),
+    marked({"prefix": "/exact-inverted", "headers": [{"name": "h-e", "exact_match": "", "invert_match": True}]}, "header-exact-empty-inverted"),
+    marked({"prefix": "/exact-missing", "headers": [{"name": "h-e", "exact_match": "", "treat_missing_header_as_empty": True}]},
+           "header-exact-empty-missing"),
     marked({"prefix": "/two", "headers": [
         {"name": "h-1", **string(exact="1")}, {"name": "h-2", **string(exact="2")}]}, "headers-both"),
     marked({"prefix": "/method", "headers": [{"name": ":method", **string(exact="PUT")}]}, "method-put"),
@@ -141,6 +145,8 @@ MATCHER_CASES = [
     get("present inverted there", "/notpresent", [("h-none", "1")]),
     get("missing as empty", "/missing-empty"),
     get("missing as empty there", "/missing-empty", [("h-m", "x")]),
+    *[get("exact match of nothing, %s, %s" % (kind, name), "/exact-" + kind, headers) for kind in ("empty", "inverted", "missing")
+      for name, headers in (("absent", []), ("empty", [("h-e", "")]), ("value", [("h-e", "v")]))],
     get("two headers both", "/two", [("h-1", "1"), ("h-2", "2")]),
     get("two headers one", "/two", [("h-1", "1")]),
     get("method put", "/method", method="PUT"),
