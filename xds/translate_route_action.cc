@@ -154,16 +154,16 @@ void take_upgrades(const RouteAction& message, const FieldPath& at, ForwardActio
     check_fields(upgrade, entry, {"upgrade_type", "enabled", "connect_config"});
     const std::string type = lower_copy(upgrade.upgrade_type());
     const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
-    if (!to.upgrades.emplace(type, ForwardAction::Upgrade{enabled, upgrade.has_connect_config()})
-             .second)
+    if (!to.upgrades.emplace(type, enabled).second)
       entry.problem(fmt::format("the upgrade type \"{}\" is given twice", type));
     if (!upgrade.has_connect_config()) continue;
-    const FieldPath connect = entry.field("connect_config");
-    if (type != "connect") connect.problem("is only for upgrade_type CONNECT");
-    // Only false is taken of allow_post; a PROXY header before the bytes is refused by its name.
-    check_fields(upgrade.connect_config(), connect, {"allow_post"});
-    if (upgrade.connect_config().allow_post())
-      not_supported(connect.field("allow_post"), "tunnels begin with CONNECT");
+    if (type != "connect") {
+      entry.field("connect_config").problem("is only for upgrade_type CONNECT");
+    } else {
+      // Envoy would end the tunnel itself and send its content as plain TCP.
+      not_supported(entry.field("connect_config"),
+                    "remove it to pass CONNECT on to the upstream as a request");
+    }
   }
 }
 

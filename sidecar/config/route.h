@@ -121,13 +121,8 @@ struct ForwardAction {
   std::unique_ptr<RegexRewrite> host_rewrite_regex;  // applied to the path
   bool auto_host_rewrite = false;
   bool append_x_forwarded_host = false;
-  // upgrade_configs by type (lower case); absent: the HCM decides.
-  struct Upgrade {
-    bool enabled = true;
-    // connect_config: CONNECT ends here, and the tunnel's bytes go to the endpoint as plain TCP.
-    bool terminate = false;
-  };
-  std::map<std::string, Upgrade, std::less<>> upgrades;
+  // upgrade_configs: type (lower case) -> enabled; absent: the HCM decides.
+  std::map<std::string, bool, std::less<>> upgrades;
 };
 
 struct RedirectAction {

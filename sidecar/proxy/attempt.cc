@@ -69,15 +69,6 @@ void Attempt::send_head(const http::RequestHead& head, bool end, bool tunnel) {
   connection_->send_head(*this, head, end, tunnel);
 }
 
-bool Attempt::wants_new() const {
-  return stream_.ends_tunnel();
-}
-
-void Attempt::begin_raw() {
-  connection_->begin_raw(*this);
-  response_started_ = true;
-}
-
 void Attempt::on_pool_failed(upstream::PoolFailure failure, Error error) {
   if (!leave()) return;
   AttemptEnd end = failure == upstream::PoolFailure::kOverflow        ? AttemptEnd::kOverflow

@@ -38,8 +38,6 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] bool response_started() const { return response_started_; }
   void send_head(const http::RequestHead& head, bool end, bool tunnel);
-  // In place of a head: the endpoint gets a tunnel's bytes alone.
-  void begin_raw();
   void send_body(std::string_view data) { connection_->send_body(data); }
   void send_end(const http::Headers* trailers) { connection_->send_end(trailers); }
   [[nodiscard]] bool clogged() { return connection_ != nullptr && connection_->clogged(); }
@@ -53,7 +51,6 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   [[nodiscard]] Time started() const { return started_; }
 
  private:
-  [[nodiscard]] bool wants_new() const override;
   void on_pool_ready(upstream::ClientConnection& connection) override;
   void on_pool_failed(upstream::PoolFailure failure, Error error) override;
   Arena& response_arena() override;

@@ -109,7 +109,6 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   // A request for a tunnel never is: as HTTP sees it, all that follows belongs to it.
   [[nodiscard]] bool request_complete() const { return request_complete_ && !tunnel_wanted_; }
   [[nodiscard]] bool head_sent() const { return head_sent_; }
-  [[nodiscard]] bool ends_tunnel() const { return ends_tunnel_; }
   [[nodiscard]] Phase phase() const { return phase_; }
 
  private:
@@ -228,7 +227,6 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   Buffer body_;
   std::size_t body_limit_;
   std::string_view upgrade_;      // the type, when this is a tunnel in the making
-  bool ends_tunnel_ = false;      // CONNECT ends here: the endpoint gets the tunnel's bytes alone
   bool tunnel_wanted_ = false;    // CONNECT, or an upgrade
   bool tunnel_admitted_ = false;  // ... that the configuration allows
   Phase phase_ = Phase::kIdle;

@@ -124,10 +124,7 @@ bool Stream::admit_upgrade() {
   bool allowed = configured != nullptr && configured->enabled;
   if (match_.route != nullptr && match_.route->forward() != nullptr) {
     const auto& overrides = match_.route->forward()->upgrades;
-    if (auto it = overrides.find(type); it != overrides.end()) {
-      allowed = it->second.enabled;
-      ends_tunnel_ = it->second.terminate;
-    }
+    if (auto it = overrides.find(type); it != overrides.end()) allowed = it->second;
   }
   if (allowed) {
     tunnel_admitted_ = true;
@@ -382,7 +379,7 @@ void Stream::on_attempt_ready() {
   if (times.pool_ready == Time{}) times.pool_ready = worker_.loop.now();
   for (AttemptedHost* host = info_.attempted; host != nullptr; host = host->next)
     if (host->next == nullptr) host->connection_id = connection.id();
-  if (!ends_tunnel_) info_.upstream_protocol = http::Version::kHttp11;
+  info_.upstream_protocol = http::Version::kHttp11;
   send_request_head();
   // What has arrived while there was no connection.
   bool whole = request_passed_ || request_trailers_ != nullptr;
@@ -408,16 +405,9 @@ void Stream::on_attempt_ready() {
     if (per_try_timeout_ > Duration::zero()) per_try_timer_.arm(per_try_timeout_);
   }
   check_request_flow();
-  // The endpoint that was reached is all the answer that a tunnel which ends here waits for.
-  if (ends_tunnel_) on_attempt_head(*arena_.make<http::ResponseHead>(arena_), false);
 }
 
 void Stream::send_request_head() {
-  if (ends_tunnel_) {
-    attempt_.begin_raw();
-    request_sent_ = true;
-    return;
-  }
   if (action_->auto_host_rewrite && !attempt_.endpoint().hostname.empty() &&
       request_->authority != attempt_.endpoint().hostname)
     route::rewrite_authority(*request_, attempt_.endpoint().hostname,

@@ -98,14 +98,6 @@ void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead
   request_done_ = end;
 }
 
-void ClientConnection::begin_raw(ResponseEvents& events) {
-  events_ = &events;
-  written_at_start_ = connection_.bytes_written() + connection_.unsent();
-  read_at_start_ = connection_.bytes_read();
-  request_done_ = chunked_ = false;
-  retired_ = true;
-}
-
 void ClientConnection::send_body(std::string_view data) {
   if (closed_ || data.empty()) return;
   if (chunked_) {

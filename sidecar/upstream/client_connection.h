@@ -65,9 +65,6 @@ class ClientConnection final : public io::Disposable,
   // Sends a request's head; the response comes to `events`. `end`: no body follows. `tunnel`: it
   // asks for one, so that its fields say nothing about a body.
   void send_head(ResponseEvents& events, const http::RequestHead& head, bool end, bool tunnel);
-  // Without a head: the endpoint gets a tunnel's bytes alone. The connection is new, and serves
-  // nothing else.
-  void begin_raw(ResponseEvents& events);
   void send_body(std::string_view data);
   void send_end(const http::Headers* trailers);
   // The upstream agreed to a tunnel; further bytes pass both ways untouched.

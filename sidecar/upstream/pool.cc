@@ -24,10 +24,6 @@ Limits& Pool::limits() {
   return cluster_.shared()->limits(priority_);
 }
 
-bool Pool::suits(const ClientConnection& connection, const PoolWaiter& waiter) {
-  return connection.fresh() || !waiter.wants_new();
-}
-
 void Pool::give(ClientConnection& connection) {
   connection.cancel_idle_timer();
   in_use_.push_back(connection);
@@ -43,7 +39,7 @@ void Pool::follow_endpoint() {
 
 void Pool::acquire(PoolWaiter& waiter) {
   if (endpoint_->moving != nullptr) follow_endpoint();
-  if (!idle_.empty() && suits(idle_.front(), waiter)) {
+  if (!idle_.empty()) {
     ClientConnection& connection = idle_.front();
     give(connection);
     waiter.on_pool_ready(connection);
@@ -62,7 +58,7 @@ void Pool::acquire(PoolWaiter& waiter) {
   ++waiting_;
   // A connection that is being made serves the first waiter, so one more is needed only when all
   // are spoken for.
-  if (waiting_ > connecting_) connect(waiter);
+  if (waiting_ > connecting_) connect();
 }
 
 void Pool::cancel(PoolWaiter& waiter) {
@@ -73,7 +69,7 @@ void Pool::cancel(PoolWaiter& waiter) {
   cluster_.stats().upstream_rq_pending_active.sub();
 }
 
-void Pool::connect(const PoolWaiter& waiter) {
+void Pool::connect() {
   metrics::ClusterStats& stats = cluster_.stats();
   const config::Cluster& config = cluster_.config();
   bool first = connections_ == 0;
@@ -91,7 +87,7 @@ void Pool::connect(const PoolWaiter& waiter) {
                          config.keepalive->interval_s};
   }
   stats.upstream_cx_total.add();
-  if (!waiter.wants_new()) stats.upstream_cx_http1_total.add();  // else it will not speak HTTP
+  stats.upstream_cx_http1_total.add();
   endpoint_->counts.cx_total.fetch_add(1, std::memory_order_relaxed);
   Result<net::Fd> fd = net::start_connect(endpoint_->connect_address(), options);
   if (!fd) {
@@ -121,16 +117,12 @@ void Pool::fail_first(PoolFailure failure, Error error) {
 }
 
 void Pool::serve() {
-  while (!idle_.empty()) {
+  while (!queue_.empty() && !idle_.empty()) {
+    PoolWaiter& waiter = queue_.front();
+    cancel(waiter);
     ClientConnection& connection = idle_.front();
-    PoolWaiter* first = nullptr;
-    queue_.for_each([&](PoolWaiter& waiter) {
-      if (first == nullptr && suits(connection, waiter)) first = &waiter;
-    });
-    if (first == nullptr) return;
-    cancel(*first);
     give(connection);
-    first->on_pool_ready(connection);
+    waiter.on_pool_ready(connection);
   }
 }
 
@@ -165,7 +157,7 @@ void Pool::on_closed(ClientConnection& connection, bool was_connecting, PoolFail
   }
   // Those still waiting need a connection in place of this one, even where the endpoint is gone:
   // they were promised it when they were let into the queue.
-  if (waiting_ > connecting_) connect(queue_.front());
+  if (waiting_ > connecting_) connect();
   if (draining_ && empty()) cluster_.release_pool(*this);
 }
 

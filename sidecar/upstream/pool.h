@@ -22,8 +22,6 @@ enum class PoolFailure : uint8_t { kOverflow, kConnectFailed, kConnectTimeout };
 // An attempt that needs a connection. Destroying it cancels the wait.
 class PoolWaiter : public TaggedNode<PoolWaiter> {
  public:
-  // Only a connection that has carried nothing will do.
-  [[nodiscard]] virtual bool wants_new() const { return false; }
   // The connection is this waiter's until its request is done. May be called from within acquire().
   virtual void on_pool_ready(ClientConnection& connection) = 0;
   virtual void on_pool_failed(PoolFailure failure, Error error) = 0;
@@ -54,8 +52,7 @@ class Pool final : public io::Disposable {
 
  private:
   friend class ClientConnection;
-  // For `waiter`, though another may get it.
-  void connect(const PoolWaiter& waiter);
+  void connect();
   // A LOGICAL_DNS endpoint that has moved is reached at its new address by all new requests.
   void follow_endpoint();
   void serve();
@@ -66,7 +63,6 @@ class Pool final : public io::Disposable {
                  Error error);
   void fail_first(PoolFailure failure, Error error);
   void give(ClientConnection& connection);
-  static bool suits(const ClientConnection& connection, const PoolWaiter& waiter);
 
   Cluster& cluster_;
   std::shared_ptr<const Endpoint> endpoint_;

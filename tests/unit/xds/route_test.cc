@@ -139,8 +139,8 @@ TEST(RouteAction, TakesAllFields) {
   EXPECT_EQ(action.host_rewrite_header, "x-host");
   EXPECT_TRUE(action.append_x_forwarded_host);
   EXPECT_EQ(action.max_stream_duration->count(), 3000);
-  EXPECT_TRUE(action.upgrades.at("websocket").enabled);
-  EXPECT_FALSE(action.upgrades.at("connect").enabled);
+  EXPECT_TRUE(action.upgrades.at("websocket"));
+  EXPECT_FALSE(action.upgrades.at("connect"));
 }
 
 // Regression: the time-out stayed in force.
