@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -34,6 +35,7 @@ namespace envoy::config::core::v3 {
 class BindConfig;
 class DnsResolutionConfig;
 class Http1ProtocolOptions;
+class ProxyProtocolPassThroughTLVs;
 class TcpKeepalive;
 class TransportSocket;
 class TypedExtensionConfig;
@@ -42,8 +44,9 @@ namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
 }
 namespace envoy::config::listener::v3 {
+class FilterChainMatch;
 class Listener;
-}
+}  // namespace envoy::config::listener::v3
 namespace envoy::config::route::v3 {
 class RetryPolicy;
 class Route;
@@ -56,6 +59,9 @@ class HttpConnectionManager;
 class HttpFilter;
 class LocalReplyConfig;
 }  // namespace envoy::extensions::filters::network::http_connection_manager::v3
+namespace envoy::extensions::filters::network::tcp_proxy::v3 {
+class TcpProxy;
+}
 
 namespace pillion::xds {
 
@@ -120,6 +126,27 @@ void check_transport_socket(const envoy::config::core::v3::TransportSocket& mess
 std::shared_ptr<const config::Listener> translate_listener(
     const envoy::config::listener::v3::Listener& message, Translation& translation,
     const FieldPath& at);
+
+// --- translate_chain_match.cc, translate_listener_filters.cc, translate_tcp_proxy.cc ---
+config::FilterChainMatch translate_chain_match(
+    const envoy::config::listener::v3::FilterChainMatch& message, const FieldPath& at);
+// The matches of one listener's chains: reports those that take the same connections.
+class ChainMatches {
+ public:
+  void add(const config::FilterChainMatch& match, const FieldPath& at);
+
+ private:
+  std::unordered_map<std::string, std::size_t> seen_;
+  std::size_t count_ = 0;
+};
+// After the chains, which may need an inspector that is not configured.
+void translate_listener_filters(const envoy::config::listener::v3::Listener& message,
+                                const FieldPath& at, config::Listener& to);
+config::TlvSelection tlv_selection(
+    const envoy::config::core::v3::ProxyProtocolPassThroughTLVs& message, const FieldPath& at);
+std::shared_ptr<const config::TcpProxy> translate_tcp_proxy(
+    const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& message,
+    const Translation& translation, const FieldPath& at);
 
 // --- translate_hcm.cc, translate_http_filters.cc, translate_local_reply.cc ---
 std::shared_ptr<const config::HttpConnectionManager> translate_hcm(

@@ -30,8 +30,9 @@ bool agrees(std::string_view bytes, std::string_view start) {
   return bytes.substr(0, common) == start.substr(0, common);
 }
 
-// A multicast or broadcast address cannot be an end of a TCP connection.
+// No other can be an end of a TCP connection.
 bool is_unicast(const Address& address) {
+  if (address.is_any()) return false;
   std::string_view ip = address.ip_bytes();
   if (ip.size() == 4) return byte_at(ip, 0) >> 4 != 14 && ip != "\xff\xff\xff\xff";
   return byte_at(ip, 0) != 0xff;
@@ -51,7 +52,10 @@ ProxyParse parse_v1(std::string_view bytes, ProxyHeader& to) {
   if (end == std::string_view::npos)
     return bytes.size() >= kMaxProxyLine ? ProxyParse::kMalformed : ProxyParse::kMore;
   to.size = end + 2;
-  std::vector<std::string_view> words = split(bytes.substr(0, end), ' ');
+  std::string_view line = bytes.substr(0, end);
+  while (line.ends_with(' ')) line.remove_suffix(1);  // as Envoy does
+  std::vector<std::string_view> words = split(line, ' ');
+  if (words.size() < 2) return ProxyParse::kMalformed;
   if (words[1] == "UNKNOWN") {  // whatever follows is to be ignored
     to.local = true;
     return ProxyParse::kHeader;

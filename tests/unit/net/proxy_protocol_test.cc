@@ -37,7 +37,8 @@ TEST(ProxyProtocol, BytesThatAreNoHeaderAreRefused) {
 
 TEST(ProxyProtocol, MalformedLinesAreRefused) {
   for (std::string_view line :
-       {"PROXY \r\n", "PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.5 1\r\n",
+       {"PROXY \r\n", "PROXY UNKNOWNX\r\n", "PROXY TCP4 0.0.0.0 1.2.3.4 1 2\r\n",
+        "PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.5 1\r\n",
         "PROXY TCP4 1.2.3.4 1.2.3.5 1 65536\r\n", "PROXY TCP4 1.2.3.4 ::1 1 2\r\n",
         "PROXY TCP4 1.2.3.4 1.2.3.5 1 2 3\r\n", "PROXY TCP4  1.2.3.4 1.2.3.5 1 2\r\n",
         "PROXY TCP4 1.2.3.4 1.2.3.5 1 -2\r\n", "PROXY TCP6 1.2.3.4 1.2.3.5 1 2\r\n",
@@ -66,6 +67,8 @@ TEST(ProxyProtocol, ReadsLines) {
   line = "PROXY TCP6 2001:db8::1 ::1 1 2\r\n";
   ASSERT_EQ(parse_proxy_header(line, kAny, header), ProxyParse::kHeader);
   EXPECT_EQ(header.source, ip("2001:db8::1", 1));
+  line = "PROXY TCP6 2001:db8::1 ::1 1 2  \r\n";
+  EXPECT_EQ(parse(line), ProxyParse::kHeader);
   line = "PROXY UNKNOWN\r\n";
   ASSERT_EQ(parse_proxy_header(line, kAny, header), ProxyParse::kHeader);
   EXPECT_TRUE(header.local);
