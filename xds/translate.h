@@ -35,6 +35,7 @@ namespace envoy::config::core::v3 {
 class BindConfig;
 class DnsResolutionConfig;
 class Http1ProtocolOptions;
+class ProxyProtocolConfig;
 class ProxyProtocolPassThroughTLVs;
 class TcpKeepalive;
 class TransportSocket;
@@ -121,6 +122,15 @@ config::TcpKeepalive tcp_keepalive(const envoy::config::core::v3::TcpKeepalive& 
 // Accepts raw_buffer, which is what there is without one.
 void check_transport_socket(const envoy::config::core::v3::TransportSocket& message,
                             const FieldPath& at);
+
+// --- translate_upstream_proxy_protocol.cc ---
+// The transport socket within one of the PROXY protocol, whose settings go into `to`; none if
+// `message` is of another type.
+std::optional<envoy::config::core::v3::TransportSocket> translate_upstream_proxy_protocol(
+    const envoy::config::core::v3::TransportSocket& message, const FieldPath& at,
+    config::Cluster& to);
+std::unique_ptr<config::UpstreamProxyProtocol> translate_proxy_protocol_config(
+    const envoy::config::core::v3::ProxyProtocolConfig& message, const FieldPath& at);
 
 // --- translate_listener.cc ---
 std::shared_ptr<const config::Listener> translate_listener(

@@ -9,9 +9,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidecar/base/address.h"
+#include "sidecar/config/tlv_selection.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::config {
@@ -105,6 +107,13 @@ struct UpstreamHttp {
   bool enable_trailers = false;  // Http1ProtocolOptions.enable_trailers
 };
 
+// The PROXY protocol header that a connection to an endpoint begins with.
+struct UpstreamProxyProtocol {
+  unsigned version = 1;
+  TlvSelection pass_through;
+  std::vector<std::pair<uint8_t, std::string>> added_tlvs;
+};
+
 struct Cluster {
   enum class Type : uint8_t { kStatic, kStrictDns, kLogicalDns };
   enum class Lb : uint8_t { kRoundRobin, kLeastRequest, kRandom };
@@ -128,6 +137,7 @@ struct Cluster {
   std::unique_ptr<UpstreamHttp> http;
   std::unique_ptr<TcpKeepalive> keepalive;
   std::unique_ptr<Address> bind_source;
+  std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;
   std::unique_ptr<Metadata> metadata;
   [[nodiscard]] const std::string& stat_name() const {
     return alt_stat_name.empty() ? name : alt_stat_name;

@@ -18,6 +18,7 @@
 #include "sidecar/format/stream_info.h"
 #include "sidecar/io/loop.h"
 #include "sidecar/proxy/attempt.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/retry.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/worker_context.h"
@@ -58,6 +59,7 @@ struct ConnectionFacts {
   Address local;
   std::string_view listener_name;
   uint32_t buffer_limit = 1024 * 1024;
+  std::unique_ptr<Inspection> inspection{};  // null where no listener filter looked
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {

@@ -43,6 +43,16 @@ Pool* Cluster::choose(const PickHint& hint, config::Priority priority) {
   return it->second.get();
 }
 
+std::shared_ptr<const Endpoint> Cluster::pick(const PickHint& hint) {
+  bool panicked = false;
+  const Endpoint* endpoint = priorities_.pick(hint, &panicked);
+  if (panicked) stats().lb_healthy_panic.add();
+  if (endpoint == nullptr) return nullptr;
+  const auto& all = priorities_.endpoints()->all;
+  return *std::find_if(all.begin(), all.end(),
+                       [&](const auto& held) { return held.get() == endpoint; });
+}
+
 bool Cluster::idle() const {
   return holders_ == 0 && std::all_of(pools_.begin(), pools_.end(),
                                       [](const auto& entry) { return entry.second->empty(); });

@@ -22,6 +22,8 @@ class Cluster {
 
   // The pool of the endpoint that the balancer picks; null when no endpoint is healthy.
   Pool* choose(const PickHint& hint, config::Priority priority);
+  // The endpoint that the balancer picks, for who makes a connection of its own; may be null.
+  std::shared_ptr<const Endpoint> pick(const PickHint& hint);
   // Endpoints have changed: rebuilds the balancer and drains the pools of those that are gone.
   void refresh();
   [[nodiscard]] const config::Cluster& config() const { return shared_->config(); }
