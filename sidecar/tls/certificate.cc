@@ -104,7 +104,7 @@ std::string key_complaint(const EVP_PKEY* key) {
 }
 
 Result<bssl::UniquePtr<SSL_CREDENTIAL>, Problem> make_credential(
-    const config::TlsCertificate& source, const KeyPair& pair) {
+    const config::TlsCertificate& source, const KeyPair& pair, std::string& sent) {
   bssl::UniquePtr<SSL_CREDENTIAL> credential(SSL_CREDENTIAL_new_x509());
   std::vector<bssl::UniquePtr<CRYPTO_BUFFER>> owned;
   std::vector<CRYPTO_BUFFER*> chain;
@@ -113,6 +113,7 @@ Result<bssl::UniquePtr<SSL_CREDENTIAL>, Problem> make_credential(
     owned.emplace_back(
         CRYPTO_BUFFER_new(reinterpret_cast<const uint8_t*>(der.data()), der.size(), nullptr));
     chain.push_back(owned.back().get());
+    sent += der;
   }
   const config::SecretSource& key_source = source.pkcs12.given() ? source.pkcs12 : source.key;
   if (SSL_CREDENTIAL_set1_cert_chain(credential.get(), chain.data(), chain.size()) == 0) {
@@ -126,6 +127,7 @@ Result<bssl::UniquePtr<SSL_CREDENTIAL>, Problem> make_credential(
     bssl::UniquePtr<CRYPTO_BUFFER> bytes(CRYPTO_BUFFER_new(
         reinterpret_cast<const uint8_t*>(staple.view().data()), staple.size(), nullptr));
     SSL_CREDENTIAL_set1_ocsp_response(credential.get(), bytes.get());
+    sent += staple.view();
   }
   return credential;
 }
@@ -155,7 +157,9 @@ Result<Certificate, Problem> Certificate::load(const config::TlsCertificate& sou
   loaded.not_after_ = posix_time(X509_get0_notAfter(leaf));
   if (loaded.not_after_ < std::time(nullptr))
     return bad_secret(place, named("certificate", source), "has expired");
-  TRY(loaded.credential_, make_credential(source, pair));
+  std::string sent;
+  TRY(loaded.credential_, make_credential(source, pair, sent));
+  loaded.fingerprint_ = sha256(sent);
   for (San& san : sans_of(leaf)) {
     if (san.type == config::SanMatcher::Type::kDns) loaded.names_.push_back(lower_copy(san.value));
     if (san.type == config::SanMatcher::Type::kUri) loaded.uris_.push_back(std::move(san.value));

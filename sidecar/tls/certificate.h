@@ -27,6 +27,8 @@ class Certificate {
   [[nodiscard]] int64_t not_after() const { return not_after_; }
   // SHA-256 of the leaf: what a resumed session is bound to.
   [[nodiscard]] const std::string& digest() const { return digest_; }
+  // Of all that is sent to peers: the whole chain and the staple.
+  [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
   // URI SANs, for the By fields of x-forwarded-client-cert.
   [[nodiscard]] const std::vector<std::string>& uris() const { return uris_; }
   [[nodiscard]] const std::string& subject() const { return subject_; }
@@ -37,6 +39,7 @@ class Certificate {
   std::vector<std::string> uris_;
   std::string subject_;
   std::string digest_;
+  std::string fingerprint_;
   int64_t not_after_ = 0;
   bool ecdsa_ = false;
 };

@@ -34,16 +34,24 @@ std::vector<std::string> folders_of(const config::CommonTls& source) {
   return folders;
 }
 
+std::vector<std::string> folders_of_server(const config::DownstreamTls& source) {
+  std::vector<std::string> folders = folders_of(source);
+  for (const config::SecretSource& key : source.ticket_keys) add_folder(key, folders);
+  return folders;
+}
+
 }  // namespace
 
-Context::Context(const config::CommonTls& source, std::shared_ptr<const Material> material)
-    : material_(std::move(material)), watched_(folders_of(source)) {}
+Context::Context(std::vector<std::string> folders, std::shared_ptr<const Material> material)
+    : material_(std::move(material)), watched_(std::move(folders)) {}
 
-Result<Unit, Problem> Context::reload() {
+Result<bool, Problem> Context::reload() {
   TRY(std::shared_ptr<const Material> loaded, load());
+  // Sessions that may be resumed go with the old; not for nothing.
+  if (loaded->fingerprint == material()->fingerprint) return false;
   std::lock_guard lock(mutex_);
   material_.swap(loaded);
-  return Unit{};
+  return true;
 }
 
 std::shared_ptr<const Material> Context::material() const {
@@ -57,7 +65,7 @@ std::optional<int64_t> Context::first_expiry() const {
 
 ServerContext::ServerContext(std::shared_ptr<const config::DownstreamTls> source,
                              CompileMatch compile_match, std::shared_ptr<const Material> material)
-    : Context(*source, std::move(material)),
+    : Context(folders_of_server(*source), std::move(material)),
       source_(std::move(source)),
       compile_match_(std::move(compile_match)) {}
 
@@ -78,7 +86,7 @@ std::unique_ptr<Session> ServerContext::make_session() const {
 
 ClientContext::ClientContext(std::shared_ptr<const config::UpstreamTls> source,
                              CompileMatch compile_match, std::shared_ptr<const Material> material)
-    : Context(*source, std::move(material)),
+    : Context(folders_of(*source), std::move(material)),
       source_(std::move(source)),
       compile_match_(std::move(compile_match)) {}
 

@@ -24,8 +24,9 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  // Reads all secrets again. On a problem, which names the secret, the old ones stay in use.
-  Result<Unit, Problem> reload();
+  // Reads all secrets again; false when they are what they were. On a problem, which names the
+  // secret, the old ones stay in use.
+  Result<bool, Problem> reload();
   // Folders in which a change may be one of our secrets'; each once.
   [[nodiscard]] const std::vector<std::string>& watched_directories() const { return watched_; }
   // The earliest end of our certificates and of the trust anchors, in seconds since 1970.
@@ -33,7 +34,7 @@ class Context {
 
  protected:
   using Loaded = Result<std::shared_ptr<const Material>, Problem>;
-  Context(const config::CommonTls& source, std::shared_ptr<const Material> material);
+  Context(std::vector<std::string> folders, std::shared_ptr<const Material> material);
   virtual Loaded load() const = 0;
   // A lock for each new connection costs nothing beside a handshake.
   [[nodiscard]] std::shared_ptr<const Material> material() const;

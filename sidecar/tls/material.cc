@@ -73,6 +73,9 @@ Result<Unit, Problem> load_common(const config::CommonTls& source,
     to.validator.emplace(std::move(validator));
   }
   to.alpn_wire = SessionCallbacks::alpn_wire(source.alpn);
+  for (const Certificate& certificate : to.certificates)
+    to.fingerprint += certificate.fingerprint();
+  if (to.validator) to.fingerprint += to.validator->digest();
   return Unit{};
 }
 
@@ -117,17 +120,18 @@ Result<Unit, Problem> set_resumption(const config::DownstreamTls& source, Materi
     SSL_CTX_set_timeout(context, seconds);
     SSL_CTX_set_session_psk_dhe_timeout(context, seconds);
   }
+  bind_sessions(to);
   for (const config::SecretSource& key : source.ticket_keys) {
     TRY(Secret content, load_secret(key, "session ticket key"));
     if (content.size() != kTicketKeySize)
       return bad_secret(
           key, "session ticket key",
           "has " + std::to_string(content.size()) + " bytes; it must have exactly 80");
+    to.fingerprint += sha256(content.view());
     to.ticket_keys.push_back(std::move(content));
   }
   if (!to.ticket_keys.empty())
     SSL_CTX_set_tlsext_ticket_key_cb(context, SessionCallbacks::ticket_key);
-  bind_sessions(to);
   return Unit{};
 }
 

@@ -68,6 +68,8 @@ struct Material {
   // --- client ---
   bool auto_sni_san_validation = false;
   mutable SessionCache sessions;
+  // Of all that was loaded: a load that finds the same changes nothing.
+  std::string fingerprint;
 
   // Seconds since 1970; of our certificates and of the trust anchors.
   [[nodiscard]] std::optional<int64_t> first_expiry() const;

@@ -176,7 +176,9 @@ TEST_F(TlsLoading, AFailedReloadKeepsTheOldOnesServing) {
   EXPECT_TRUE(pair.shake().established());
   EXPECT_EQ(pair.client->peer()->subject, "CN=server");
   file("key.pem", next.key_pem());
-  ASSERT_TRUE(server->reload());
+  reloaded = server->reload();
+  ASSERT_TRUE(reloaded);
+  EXPECT_TRUE(*reloaded);
   pair = pair_of(*client, *server);
   EXPECT_TRUE(pair.shake().established());
   EXPECT_EQ(pair.client->peer()->subject, "CN=next");

@@ -12,11 +12,11 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <re2/re2.h>
 
 #include <cstdlib>
 #include <ctime>
 #include <memory>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -201,8 +201,8 @@ inline config::SanMatcher san(
 inline Result<StringMatch, Problem> compile_match(const config::StringMatcher& matcher) {
   using Kind = config::StringMatcher::Kind;
   if (matcher.kind == Kind::kRegex) {
-    return StringMatch([regex = std::regex(matcher.text)](std::string_view text) {
-      return std::regex_match(text.begin(), text.end(), regex);
+    return StringMatch([pattern = matcher.text](std::string_view text) {
+      return RE2::FullMatch({text.data(), text.size()}, pattern);
     });
   }
   return StringMatch([matcher](std::string_view text) {
