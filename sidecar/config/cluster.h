@@ -17,6 +17,8 @@
 namespace pillion::config {
 
 struct Endpoint {
+struct UpstreamTls;  // tls.h
+
   Address address;       // resolved; invalid while it is a DNS name
   std::string dns_name;  // STRICT_DNS and LOGICAL_DNS: looked up, joined with `port`
   uint16_t port = 0;
@@ -135,3 +137,4 @@ struct Cluster {
 };
 
 }  // namespace pillion::config
+  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
