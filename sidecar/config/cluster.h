@@ -19,6 +19,8 @@
 namespace pillion::config {
 
 struct Endpoint {
+struct UpstreamTls;  // tls.h
+
   Address address;       // resolved; invalid while it is a DNS name
   std::string dns_name;  // STRICT_DNS and LOGICAL_DNS: looked up, joined with `port`
   uint16_t port = 0;
@@ -145,3 +147,4 @@ struct Cluster {
 };
 
 }  // namespace pillion::config
+  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
