@@ -13,14 +13,14 @@
 #include <vector>
 
 #include "sidecar/base/address.h"
-#include "sidecar/config/tlv_selection.h"
+#include "sidecar/config/upstream_proxy_protocol.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::config {
 
-struct Endpoint {
 struct UpstreamTls;  // tls.h
 
+struct Endpoint {
   Address address;       // resolved; invalid while it is a DNS name
   std::string dns_name;  // STRICT_DNS and LOGICAL_DNS: looked up, joined with `port`
   uint16_t port = 0;
@@ -109,13 +109,6 @@ struct UpstreamHttp {
   bool enable_trailers = false;  // Http1ProtocolOptions.enable_trailers
 };
 
-// The PROXY protocol header that a connection to an endpoint begins with.
-struct UpstreamProxyProtocol {
-  unsigned version = 1;
-  TlvSelection pass_through;
-  std::vector<std::pair<uint8_t, std::string>> added_tlvs;
-};
-
 struct Cluster {
   enum class Type : uint8_t { kStatic, kStrictDns, kLogicalDns };
   enum class Lb : uint8_t { kRoundRobin, kLeastRequest, kRandom };
@@ -141,10 +134,10 @@ struct Cluster {
   std::unique_ptr<Address> bind_source;
   std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;
   std::unique_ptr<Metadata> metadata;
+  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
   [[nodiscard]] const std::string& stat_name() const {
     return alt_stat_name.empty() ? name : alt_stat_name;
   }
 };
 
 }  // namespace pillion::config
-  std::shared_ptr<const UpstreamTls> tls;  // null: plain text

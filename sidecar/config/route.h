@@ -14,6 +14,7 @@
 
 #include "sidecar/config/headers.h"
 #include "sidecar/config/matcher.h"
+#include "sidecar/config/upstream_proxy_protocol.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::filter {
@@ -98,6 +99,12 @@ struct WeightedCluster {
   FilterOverrides filters;
 };
 
+// upgrade_configs[].connect_config: a CONNECT request ends here, and what follows it goes to the
+// cluster as plain TCP.
+struct ConnectTermination {
+  std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;  // null: no header
+};
+
 struct ForwardAction {
   // Exactly one of the three names the cluster.
   std::string cluster;
@@ -122,6 +129,7 @@ struct ForwardAction {
   bool append_x_forwarded_host = false;
   // upgrade_configs: type (lower case) -> enabled; absent: the HCM decides.
   std::map<std::string, bool, std::less<>> upgrades;
+  std::unique_ptr<ConnectTermination> connect;  // null: CONNECT goes on as a request
 };
 
 struct RedirectAction {
