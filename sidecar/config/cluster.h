@@ -16,9 +16,9 @@
 
 namespace pillion::config {
 
-struct Endpoint {
 struct UpstreamTls;  // tls.h
 
+struct Endpoint {
   Address address;       // resolved; invalid while it is a DNS name
   std::string dns_name;  // STRICT_DNS and LOGICAL_DNS: looked up, joined with `port`
   uint16_t port = 0;
@@ -131,10 +131,10 @@ struct Cluster {
   std::unique_ptr<TcpKeepalive> keepalive;
   std::unique_ptr<Address> bind_source;
   std::unique_ptr<Metadata> metadata;
+  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
   [[nodiscard]] const std::string& stat_name() const {
     return alt_stat_name.empty() ? name : alt_stat_name;
   }
 };
 
 }  // namespace pillion::config
-  std::shared_ptr<const UpstreamTls> tls;  // null: plain text

@@ -142,19 +142,19 @@ struct FilterChainMatch {
   }
 };
 
+struct DownstreamTls;  // tls.h
+
 struct FilterChain {
   std::string name;
   FilterChainMatch match;
   // One of the two.
-struct DownstreamTls;  // tls.h
-
   std::shared_ptr<const HttpConnectionManager> http;
   std::shared_ptr<const TcpProxy> tcp;
+  std::shared_ptr<const DownstreamTls> tls;  // null: plain text
   Millis transport_connect_timeout{0};
 };
 
 struct Listener {
-  std::shared_ptr<const DownstreamTls> tls;  // null: plain text
   std::string name;
   std::vector<Address> addresses;  // the address, then additional_addresses
   bool ipv4_compat = false;
