@@ -81,13 +81,21 @@ Result<std::unique_ptr<ListenerRuntime>, Problem> ListenerRuntime::compile(
   std::unique_ptr<ListenerRuntime> runtime(
       new ListenerRuntime(std::move(config), stat_name, deps.metrics));
   const config::Listener& listener = *runtime->config_;
+  ChainTls::Counts counts;
+  auto tls_of = [&](const config::FilterChain& chain) {
+    return ChainTls::compile(chain, stat_name, counts, deps.metrics, deps.contexts);
+  };
   for (const config::FilterChain& chain : listener.chains) {
     TRY(std::unique_ptr<HttpRuntime> http, HttpRuntime::compile(chain.http, stat_name, deps));
+    TRY(std::unique_ptr<ChainTls> tls, tls_of(chain));
+    http->set_tls(std::move(tls));
     runtime->chains_.push_back({&chain, std::move(http)});
   }
   if (listener.default_chain) {
     TRY(runtime->default_chain_,
         HttpRuntime::compile(listener.default_chain->http, stat_name, deps));
+    TRY(std::unique_ptr<ChainTls> tls, tls_of(*listener.default_chain));
+    runtime->default_chain_->set_tls(std::move(tls));
   }
   TRY(runtime->loggers_, compile_loggers(listener.access_logs, deps));
   return runtime;

@@ -15,6 +15,7 @@
 #include "sidecar/metrics/listener_stats.h"
 #include "sidecar/metrics/virtual_cluster_stats.h"
 #include "sidecar/proxy/access_log.h"
+#include "sidecar/proxy/chain_tls.h"
 #include "sidecar/proxy/local_reply.h"
 #include "sidecar/route/router.h"
 
@@ -24,6 +25,7 @@ namespace pillion::proxy {
 struct SnapshotDeps {
   metrics::Registry& metrics;
   AccessLogSinks& log_sinks;
+  tls::ContextList* contexts = nullptr;  // where TLS contexts are kept, to be reloaded
 };
 
 // One HTTP connection manager, compiled.
@@ -34,6 +36,9 @@ class HttpRuntime {
       const std::string& listener_stat_name, const SnapshotDeps& deps);
   [[nodiscard]] const config::HttpConnectionManager& config() const { return *config_; }
   [[nodiscard]] const route::Router& router() const { return *router_; }
+  // Of the filter chain that it ends; null in plain text.
+  [[nodiscard]] const ChainTls* tls() const { return tls_.get(); }
+  void set_tls(std::unique_ptr<ChainTls> tls) { tls_ = std::move(tls); }
   [[nodiscard]] const std::vector<std::unique_ptr<AccessLogger>>& loggers() const {
     return loggers_;
   }
@@ -57,6 +62,7 @@ class HttpRuntime {
   std::unique_ptr<route::Router> router_;
   std::vector<std::unique_ptr<AccessLogger>> loggers_;
   LocalReplyRewriter local_replies_;
+  std::unique_ptr<ChainTls> tls_;
   mutable metrics::PerWorker<metrics::HttpStats> stats_;
   mutable metrics::PerWorker<metrics::ListenerHttpStats> listener_stats_;
   mutable metrics::PerWorker<metrics::Http1Stats> http1_stats_;

@@ -58,6 +58,7 @@ struct ConnectionFacts {
   Address local;
   std::string_view listener_name;
   uint32_t buffer_limit = 1024 * 1024;
+  bool tls = false;
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {
