@@ -124,11 +124,9 @@ void check_transport_socket(const envoy::config::core::v3::TransportSocket& mess
                             const FieldPath& at);
 
 // --- translate_upstream_proxy_protocol.cc ---
-// The transport socket within one of the PROXY protocol, whose settings go into `to`; none if
-// `message` is of another type.
-std::optional<envoy::config::core::v3::TransportSocket> translate_upstream_proxy_protocol(
-    const envoy::config::core::v3::TransportSocket& message, const FieldPath& at,
-    config::Cluster& to);
+// True when the transport socket is that of the PROXY protocol: then its settings are in `to`.
+bool translate_upstream_proxy_protocol(const envoy::config::core::v3::TransportSocket& message,
+                                       const FieldPath& at, config::Cluster& to);
 std::unique_ptr<config::UpstreamProxyProtocol> translate_proxy_protocol_config(
     const envoy::config::core::v3::ProxyProtocolConfig& message, const FieldPath& at);
 

@@ -198,11 +198,7 @@ void take_connection_settings(const v3::Cluster& message, const ClusterDefaults&
   if (source) to.bind_source = std::make_unique<Address>(*source);
   if (!message.has_transport_socket()) return;
   const FieldPath socket = at.field("transport_socket");
-  if (auto inner = translate_upstream_proxy_protocol(message.transport_socket(), socket, to)) {
-    const FieldPath inner_at = socket.field("typed_config.transport_socket");
-    check_transport_socket(*inner, inner_at);
-    return;
-  }
+  if (translate_upstream_proxy_protocol(message.transport_socket(), socket, to)) return;
   check_transport_socket(message.transport_socket(), socket);
 }
 

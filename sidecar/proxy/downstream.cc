@@ -30,6 +30,7 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
              local,
              listener_->config().name,
              listener_->config().buffer_limit,
+             false,
              nullptr},
       parser_(http::Role::kServer, *this, limits_of(http.config())),
       timer_(io::Timer::of<&Downstream::on_timer>(worker.loop.timers(), *this)),
@@ -50,9 +51,24 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
     lifetime_->arm(lifetime);
   }
   go_idle();
+  if (http_.tls() != nullptr) start_tls(*http_.tls());
 }
 
 Downstream::~Downstream() = default;
+
+void Downstream::start_tls(const ChainTls& tls) {
+  connection_.secure(tls.make_session());
+  facts_.tls = true;
+  http_.stats().downstream_cx_ssl_total.add();
+  http_.stats().downstream_cx_ssl_active.add();
+  if (config::Millis limit = tls.handshake_timeout(); limit.count() > 0) timer_.arm(limit);
+}
+
+void Downstream::on_connected() {
+  http_.tls()->counts().count_handshake(*connection_.session());
+  timer_.cancel();
+  if (state_ == State::kOpen) go_idle();
+}
 
 filter::ConnectionSlots& Downstream::connection_slots() {
   if (slots_ == nullptr) slots_ = std::make_unique<filter::ConnectionSlots>();
@@ -292,6 +308,8 @@ void Downstream::on_timer() {
   metrics::HttpStats& stats = http_.stats();
   if (state_ == State::kClosing) {
     stats.downstream_cx_delayed_close_timeout.add();
+  } else if (connection_.connecting()) {
+    listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
   } else {
     stats.downstream_cx_idle_timeout.add();
   }
@@ -331,6 +349,7 @@ void Downstream::on_end() {
 }
 
 void Downstream::on_failed(Error) {
+  if (http_.tls() != nullptr) http_.tls()->counts().count_failure(*connection_.session());
   close(false);
 }
 
@@ -353,6 +372,7 @@ void Downstream::close(bool by_us) {
   stats.downstream_cx_destroy.add();
   (by_us ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).add();
   stats.downstream_cx_active.sub();
+  if (http_.tls() != nullptr) stats.downstream_cx_ssl_active.sub();
   stats.downstream_cx_http1_active.sub();
   stats.downstream_cx_rx_bytes_total.add(connection_.bytes_read());
   stats.downstream_cx_tx_bytes_total.add(connection_.bytes_written());

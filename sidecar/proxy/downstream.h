@@ -46,6 +46,7 @@ class Downstream final : public Inbound,
   void on_data(std::string_view bytes) override;
   void on_end() override;
   void on_failed(Error error) override;
+  void on_connected() override;
   void on_drained() override;
   void on_flushed() override;
   // http::CodecEvents
@@ -74,6 +75,7 @@ class Downstream final : public Inbound,
   void next_request();
   [[nodiscard]] bool should_drain();
   void go_idle();
+  void start_tls(const ChainTls& tls);
   void on_timer();
   void on_lifetime();
   void begin_close(bool wait_for_peer);

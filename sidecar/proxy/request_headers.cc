@@ -138,6 +138,7 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
     if (forwarded.data() != h->value().data()) headers.set(HeaderId::kForwardedFor, forwarded);
   }
   bool single_hop = forwarded.find(',') == std::string_view::npos;
+  std::string_view proto = facts.tls ? "https" : "http";
   if (config.use_remote_address) {
     if (config.xff_num_trusted_hops > 0) {
       if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops - 1)) facts.remote = *a;
@@ -150,14 +151,14 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
       append_list(headers, HeaderId::kForwardedFor, ip);
     }
     if (config.xff_num_trusted_hops == 0 || !headers.has(HeaderId::kForwardedProto))
-      headers.set(HeaderId::kForwardedProto, "http");
+      headers.set(HeaderId::kForwardedProto, proto);
     return;
   }
   if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops)) {
     facts.internal = single_hop && is_internal(*a, config);
     facts.remote = *a;
   }
-  if (!headers.has(HeaderId::kForwardedProto)) headers.add_view(HeaderId::kForwardedProto, "http");
+  if (!headers.has(HeaderId::kForwardedProto)) headers.add_view(HeaderId::kForwardedProto, proto);
 }
 
 // strip_any_host_port, strip_matching_host_port, strip_trailing_host_dot.

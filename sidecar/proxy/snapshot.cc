@@ -75,12 +75,17 @@ ListenerRuntime::ListenerRuntime(std::shared_ptr<const config::Listener> config,
 
 Result<ChainRuntime, Problem> ListenerRuntime::compile_chain(const config::FilterChain& chain,
                                                              const std::string& listener_stat_name,
+                                                             ChainTls::Counts& counts,
                                                              const SnapshotDeps& deps) {
   ChainRuntime runtime{&chain, nullptr, nullptr};
+  TRY(std::unique_ptr<ChainTls> tls,
+      ChainTls::compile(chain, listener_stat_name, counts, deps.metrics, deps.contexts));
   if (chain.tcp != nullptr) {
     TRY(runtime.tcp, TcpRuntime::compile(chain.tcp, deps.metrics, deps.log_sinks));
+    runtime.tcp->set_tls(std::move(tls));
   } else {
     TRY(runtime.http, HttpRuntime::compile(chain.http, listener_stat_name, deps));
+    runtime.http->set_tls(std::move(tls));
   }
   return runtime;
 }
@@ -120,14 +125,15 @@ Result<std::unique_ptr<ListenerRuntime>, Problem> ListenerRuntime::compile(
   std::unique_ptr<ListenerRuntime> runtime(
       new ListenerRuntime(std::move(config), stat_name, deps.metrics));
   const config::Listener& listener = *runtime->config_;
+  ChainTls::Counts counts;
   for (const config::FilterChain& chain : listener.chains) {
-    TRY(ChainRuntime compiled, compile_chain(chain, stat_name, deps));
+    TRY(ChainRuntime compiled, compile_chain(chain, stat_name, counts, deps));
     runtime->chains_.push_back(std::move(compiled));
     runtime->matches_.push_back(&chain.match);
     if (!chain.match.application_protocols.empty()) runtime->matches_protocols_ = true;
   }
   if (listener.default_chain) {
-    TRY(runtime->default_chain_, compile_chain(*listener.default_chain, stat_name, deps));
+    TRY(runtime->default_chain_, compile_chain(*listener.default_chain, stat_name, counts, deps));
   }
   for (const config::ListenerFilter& filter : listener.listener_filters)
     runtime->filters_.push_back(compile_filter(filter, deps.metrics));

@@ -18,6 +18,7 @@
 #include "sidecar/net/socket.h"
 #include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/chain_match.h"
+#include "sidecar/proxy/chain_tls.h"
 #include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/local_reply.h"
 #include "sidecar/proxy/tcp_runtime.h"
@@ -29,6 +30,7 @@ namespace pillion::proxy {
 struct SnapshotDeps {
   metrics::Registry& metrics;
   AccessLogSinks& log_sinks;
+  tls::ContextList* contexts = nullptr;  // where TLS contexts are kept, to be reloaded
 };
 
 // One HTTP connection manager, compiled.
@@ -39,6 +41,9 @@ class HttpRuntime {
       const std::string& listener_stat_name, const SnapshotDeps& deps);
   [[nodiscard]] const config::HttpConnectionManager& config() const { return *config_; }
   [[nodiscard]] const route::Router& router() const { return *router_; }
+  // Of the filter chain that it ends; null in plain text.
+  [[nodiscard]] const ChainTls* tls() const { return tls_.get(); }
+  void set_tls(std::unique_ptr<ChainTls> tls) { tls_ = std::move(tls); }
   [[nodiscard]] const std::vector<std::unique_ptr<AccessLogger>>& loggers() const {
     return loggers_;
   }
@@ -62,6 +67,7 @@ class HttpRuntime {
   std::unique_ptr<route::Router> router_;
   std::vector<std::unique_ptr<AccessLogger>> loggers_;
   LocalReplyRewriter local_replies_;
+  std::unique_ptr<ChainTls> tls_;
   mutable metrics::PerWorker<metrics::HttpStats> stats_;
   mutable metrics::PerWorker<metrics::ListenerHttpStats> listener_stats_;
   mutable metrics::PerWorker<metrics::Http1Stats> http1_stats_;
@@ -125,6 +131,7 @@ class ListenerRuntime {
                   metrics::Registry& metrics);
   static Result<ChainRuntime, Problem> compile_chain(const config::FilterChain& chain,
                                                      const std::string& listener_stat_name,
+                                                     ChainTls::Counts& counts,
                                                      const SnapshotDeps& deps);
   std::shared_ptr<const config::Listener> config_;
   std::string stat_name_;

@@ -59,6 +59,7 @@ struct ConnectionFacts {
   Address local;
   std::string_view listener_name;
   uint32_t buffer_limit = 1024 * 1024;
+  bool tls = false;
   std::unique_ptr<Inspection> inspection{};  // null where no listener filter looked
 };
 

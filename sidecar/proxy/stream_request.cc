@@ -97,6 +97,7 @@ bool Stream::admit_request() {
   upgrade_ = head.method == http::Method::kConnect ? std::string_view("connect")
                                                    : std::string_view(head.protocol);
   RequestFacts facts{connection_.remote, remote_, connection_.local.port()};
+  facts.tls = connection_.tls;
   prepare_request(head, config, facts, worker_);
   internal_ = facts.internal;
   info_.request_id = head.headers.value(HeaderId::kRequestId);

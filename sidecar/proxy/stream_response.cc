@@ -231,7 +231,8 @@ void Stream::reply_for(AttemptEnd end, const upstream::AttemptFailure& failure) 
   std::string_view again = retry_.retries() > 0 ? "retried and the latest " : "";
   std::string_view transport;
   if (end == AttemptEnd::kConnectFailed) {
-    std::string words = std::string("delayed_connect_error:_") + failure.error.what;
+    std::string words = failure.error.what;
+    if (failure.error.code != Code::kTls) words.insert(0, "delayed_connect_error:_");
     std::replace(words.begin(), words.end(), ' ', '_');
     transport = arena_.copy(words);
     info_.upstream_transport_failure = transport;

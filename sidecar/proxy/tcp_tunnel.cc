@@ -20,6 +20,14 @@ TcpTunnel::TcpTunnel(WorkerContext& worker, std::shared_ptr<const ListenerRuntim
       opened_(worker.loop.now()),
       last_move_(opened_) {
   connection_.set_watermark(listener_->config().buffer_limit);
+  if (const ChainTls* tls = tcp_.tls()) {
+    connection_.secure(tls->make_session());
+    spliceable_ = false;
+    if (config::Millis limit = tls->handshake_timeout(); limit.count() > 0) {
+      handshake_ = io::Timer::make<&TcpTunnel::on_handshake_timeout>(worker.loop.timers(), *this);
+      handshake_->arm(limit);
+    }
+  }
   // What the client says waits in its socket until there is somebody to tell it.
   connection_.pause_reads();
   tcp_.stats().downstream_cx_total.add();
@@ -69,6 +77,7 @@ void TcpTunnel::on_upstream_failed(ConnectFailure failure) {
 void TcpTunnel::on_upstream_ready(upstream::TcpConnection& connection) {
   upstream_ = &connection;
   upstream_->set_events(*this);
+  if (upstream_->cluster().tls() != nullptr) spliceable_ = false;
   last_move_ = worker_.loop.now();
   if (config::Millis limit = tcp_.config().idle_timeout; limit.count() > 0) idle_timer_.arm(limit);
   if (tcp_.config().log_on_connected) log("TcpUpstreamConnected");
@@ -242,6 +251,7 @@ void TcpTunnel::check_done() {
 }
 
 void TcpTunnel::on_failed(Error) {
+  if (tcp_.tls() != nullptr) tcp_.tls()->counts().count_failure(*connection_.session());
   client_close_ = "RemoteReset";
   if (upstream_ == nullptr) {
     finish();
@@ -314,6 +324,16 @@ void TcpTunnel::on_idle_timer() {
   finish();
 }
 
+void TcpTunnel::on_connected() {
+  tcp_.tls()->counts().count_handshake(*connection_.session());
+  handshake_.reset();
+}
+
+void TcpTunnel::on_handshake_timeout() {
+  listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
+  finish();
+}
+
 void TcpTunnel::on_lifetime() {
   tcp_.stats().max_downstream_connection_duration.add();
   flags_ |= uint64_t{1} << static_cast<unsigned>(ResponseFlag::kDurationTimeout);
@@ -366,6 +386,7 @@ void TcpTunnel::end_client() {
   shown_downstream_ = 0;
   log("TcpConnectionEnd");
   lifetime_.reset();
+  handshake_.reset();
   log_timer_.reset();
   metrics::ListenerStats& stats = listener_->stats();
   stats.downstream_cx_active.sub();

@@ -43,6 +43,7 @@ class TcpTunnel final : public Inbound,
   void on_data(std::string_view bytes) override;
   void on_end() override;
   void on_failed(Error error) override;
+  void on_connected() override;
   void on_drained() override;
   void on_flushed() override;
   void on_readable() override { splice(*up_way_); }
@@ -60,6 +61,7 @@ class TcpTunnel final : public Inbound,
 
   void on_idle_timer();
   void on_lifetime();
+  void on_handshake_timeout();
   void on_log_timer();
   void move_on();
   // After a read of that many bytes in the direction of `way`: hands it to the system if it is
@@ -92,6 +94,7 @@ class TcpTunnel final : public Inbound,
   Buffer early_;  // read before there was an upstream; bounded by what listener filters hold
   io::Timer idle_timer_;
   std::unique_ptr<io::Timer> lifetime_;
+  std::unique_ptr<io::Timer> handshake_;  // while TLS has a time limit to shake hands
   std::unique_ptr<io::Timer> log_timer_;
   uint64_t id_;
   WallTime opened_wall_;

@@ -65,8 +65,10 @@ Result<Unit, std::vector<std::string>> Server::prepare() {
   auto loaded = load();
   if (!loaded) return loaded;
   log_sinks_ = std::make_unique<proxy::AccessLogSinks>(registry_, options_.file_flush_interval);
-  auto snapshot = proxy::compile_snapshot(bootstrap_, {registry_, *log_sinks_});
+  auto snapshot = proxy::compile_snapshot(bootstrap_, {registry_, *log_sinks_, &contexts_});
   if (!snapshot) return Unexpected(only(snapshot.error()));
+  auto tls = upstream::check_tls(bootstrap_.clusters);
+  if (!tls) return Unexpected(only(tls.error()));
   snapshot_ = *std::move(snapshot);
   if (options_.mode == Options::Mode::kValidate) return Unit{};
   std::size_t sockets = 1;
@@ -78,10 +80,12 @@ Result<Unit, std::vector<std::string>> Server::prepare() {
   if (!opened) return Unexpected(only(opened.error()));
   sockets_ = *std::move(opened);
   process_.local_address = find_local_address(options_.local_address_ip_version);
-  clusters_ = std::make_unique<upstream::ClusterDirectory>(loop_, registry_);
+  clusters_ = std::make_unique<upstream::ClusterDirectory>(loop_, registry_, Random::from_system(),
+                                                           &contexts_);
   auto admin = open_admin();
   if (!admin) return Unexpected(only(admin.error()));
   clusters_->apply(bootstrap_.clusters);
+  secret_watch_ = std::make_unique<SecretWatch>(loop_, registry_, contexts_);
   return Unit{};
 }
 
@@ -162,7 +166,8 @@ void Server::fill_admin() {
         uint64_t sum = 0;
         for (auto& worker : workers_) sum += worker->connections();
         return sum;
-      });
+      },
+      [this] { return SecretWatch::days_until_expiry(contexts_, loop_.wall_now()); });
   stats_->facts.concurrency = options_.concurrency;
   stats_->facts.clusters = bootstrap_.clusters.size();
   stats_->facts.runtime_keys = bootstrap_.runtime.size();

@@ -50,6 +50,8 @@ ClientConnection::ClientConnection(Pool& pool, net::Fd fd, uint64_t id)
       id_(id),
       connect_started_(pool.cluster().loop().now()) {
   connection_.set_watermark(pool.cluster().config().buffer_limit);
+  if (ClusterTls* tls = pool.cluster().tls())
+    connection_.secure(tls->make_session(*pool.endpoint(), {"http/1.1"}));
   idle_timer_.arm(pool.cluster().config().connect_timeout);
 }
 
@@ -61,6 +63,8 @@ const Endpoint& ClientConnection::endpoint() const {
 
 void ClientConnection::on_connected() {
   idle_timer_.cancel();
+  if (ClusterTls* tls = pool_.cluster().tls())
+    tls->counts().count_handshake(*connection_.session());
   connected_ = pool_.cluster().loop().now();
   local_ = net::local_address(connection_.fd());
   pool_.cluster().stats().upstream_cx_connect_ms.record(
@@ -225,6 +229,7 @@ void ClientConnection::on_end() {
 }
 
 void ClientConnection::on_failed(Error error) {
+  if (ClusterTls* tls = pool_.cluster().tls()) tls->counts().count_failure(*connection_.session());
   if (connection_.connecting()) {
     pool_.cluster().stats().upstream_cx_connect_fail.add();
     pool_.cluster().stats().upstream_cx_destroy.add();

@@ -27,6 +27,8 @@ class Cluster {
   // Endpoints have changed: rebuilds the balancer and drains the pools of those that are gone.
   void refresh();
   [[nodiscard]] const config::Cluster& config() const { return shared_->config(); }
+  // Null in plain text.
+  ClusterTls* tls() { return shared_->tls(); }
   [[nodiscard]] const std::shared_ptr<SharedCluster>& shared() const { return shared_; }
   metrics::ClusterStats& stats() { return shared_->stats().here(); }
   io::EventLoop& loop() { return loop_; }

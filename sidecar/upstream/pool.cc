@@ -67,6 +67,12 @@ void Pool::cancel(PoolWaiter& waiter) {
   cluster_.stats().upstream_rq_pending_active.sub();
 }
 
+Result<net::Fd> Pool::start_connect(const net::ConnectOptions& options) {
+  if (ClusterTls* tls = cluster_.tls(); tls != nullptr && !tls->loaded())
+    return pillion::fail({Code::kTls, Origin::kSelf, false, tls->problem()});
+  return net::start_connect(endpoint_->connect_address(), options);
+}
+
 void Pool::connect() {
   metrics::ClusterStats& stats = cluster_.stats();
   const config::Cluster& config = cluster_.config();
@@ -87,7 +93,7 @@ void Pool::connect() {
   stats.upstream_cx_total.add();
   stats.upstream_cx_http1_total.add();
   endpoint_->counts.cx_total.fetch_add(1, std::memory_order_relaxed);
-  Result<net::Fd> fd = net::start_connect(endpoint_->connect_address(), options);
+  Result<net::Fd> fd = start_connect(options);
   if (!fd) {
     limit.give();
     stats.upstream_cx_connect_fail.add();

@@ -52,6 +52,7 @@ class Pool {
  private:
   friend class ClientConnection;
   void connect();
+  Result<net::Fd> start_connect(const net::ConnectOptions& options);
   // A LOGICAL_DNS endpoint that has moved is reached at its new address by all new requests.
   void follow_endpoint();
   void serve();

@@ -15,6 +15,7 @@
 #include "sidecar/metrics/cluster_stats.h"
 #include "sidecar/metrics/metrics.h"
 #include "sidecar/metrics/registry.h"
+#include "sidecar/upstream/cluster_tls.h"
 #include "sidecar/upstream/endpoint.h"
 #include "sidecar/upstream/limits.h"
 
@@ -22,9 +23,10 @@ namespace pillion::upstream {
 
 class SharedCluster final : private metrics::ScrapeSource {
  public:
-  // `endpoints` is what the cluster starts with, never null; the registry outlives the cluster.
+  // `endpoints` is what the cluster starts with, never null; the registry outlives the cluster, and
+  // so do the contexts, which may be null (ClusterTls).
   SharedCluster(std::shared_ptr<const config::Cluster> config, metrics::Registry& registry,
-                std::shared_ptr<const EndpointSet> endpoints);
+                std::shared_ptr<const EndpointSet> endpoints, tls::ContextList* contexts = nullptr);
   ~SharedCluster() override;
   SharedCluster(const SharedCluster&) = delete;
   SharedCluster& operator=(const SharedCluster&) = delete;
@@ -40,6 +42,8 @@ class SharedCluster final : private metrics::ScrapeSource {
     return (internal ? internal_stats_ : external_stats_).here();
   }
   metrics::PerWorker<metrics::ClusterUpdateStats>& update_stats() { return update_stats_; }
+  // Null where the cluster is spoken to in plain text.
+  ClusterTls* tls() { return tls_.get(); }
   // Never null. Takes a lock: a worker reads it when it starts to use the cluster and after
   // on_change.
   [[nodiscard]] std::shared_ptr<const EndpointSet> endpoints() const;
@@ -64,6 +68,7 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::PerWorker<metrics::ClusterOriginStats> internal_stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> external_stats_;
   metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
+  std::unique_ptr<ClusterTls> tls_;
   std::atomic<uint64_t> version_{1};
   std::atomic<bool> retired_{false};
   mutable std::mutex mutex_;  // guards what follows

@@ -12,13 +12,16 @@ double milliseconds(Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
 
-net::ConnectOptions connect_options(const config::Cluster& config) {
+Result<net::Fd> start_connect(Cluster& cluster, const Address& remote) {
+  if (ClusterTls* tls = cluster.tls(); tls != nullptr && !tls->loaded())
+    return fail({Code::kTls, Origin::kSelf, false, tls->problem()});
+  const config::Cluster& config = cluster.config();
   net::ConnectOptions options;
   options.source = config.bind_source.get();
   if (config.keepalive)
     options.keepalive = {true, config.keepalive->probes, config.keepalive->time_s,
                          config.keepalive->interval_s};
-  return options;
+  return net::start_connect(remote, options);
 }
 
 }  // namespace
@@ -43,7 +46,7 @@ Result<TcpConnection*, TcpConnection::Refusal> TcpConnection::begin(
   stats.upstream_cx_total.add();
   endpoint->counts.cx_total.fetch_add(1, std::memory_order_relaxed);
   Address remote = endpoint->connect_address();
-  Result<net::Fd> fd = net::start_connect(remote, connect_options(cluster.config()));
+  Result<net::Fd> fd = start_connect(cluster, remote);
   if (!fd) {
     limits.pending.give();
     limits.connections.give();
@@ -71,6 +74,7 @@ TcpConnection::TcpConnection(Cluster& cluster, std::shared_ptr<const Endpoint> e
       id_(cluster.next_connection_id()) {
   cluster_.hold();
   connection_.set_watermark(cluster.config().buffer_limit);
+  if (ClusterTls* tls = cluster.tls()) connection_.secure(tls->make_session(*endpoint_, {}));
   connect_timer_.arm(cluster.config().connect_timeout);
   cluster_.stats().upstream_cx_active.add();
   cluster_.stats().upstream_rq_pending_active.add();
@@ -96,6 +100,7 @@ void TcpConnection::count_bytes() {
 
 void TcpConnection::on_connected() {
   connect_timer_.cancel();
+  if (ClusterTls* tls = cluster_.tls()) tls->counts().count_handshake(*connection_.session());
   connected_at_ = cluster_.loop().now();
   local_ = net::local_address(connection_.fd());
   metrics::ClusterStats& stats = cluster_.stats();
@@ -170,6 +175,7 @@ void TcpConnection::on_connect_timeout() {
 
 void TcpConnection::on_failed(Error error) {
   if (gone_) return;
+  if (ClusterTls* tls = cluster_.tls()) tls->counts().count_failure(*connection_.session());
   if (!connected()) {
     fail_connect(TcpFailure::kConnectFailed, error, false);
     return;
