@@ -16,6 +16,7 @@
 #include "sidecar/config/bootstrap.h"
 #include "sidecar/filter/registry.h"
 #include "xds/field_path.h"
+#include "xds/translate_tls.h"
 
 namespace google::protobuf {
 class Any;
@@ -71,6 +72,7 @@ struct Translation {
   metrics::Registry& metrics;
   // The names of all clusters, for routes that name one.
   const std::unordered_set<std::string>& clusters;
+  const SecretTable& secrets;
   // node.cluster, or --service-cluster.
   std::string_view service_cluster;
   // Of the HTTP connection manager that is being translated.
@@ -81,10 +83,11 @@ struct Translation {
   }
 };
 
-// Applies to clusters that say nothing of their own.
+// Applies to clusters that say nothing of their own, and what they may refer to.
 struct ClusterDefaults {
   config::DnsSettings dns;
   std::optional<Address> bind_source;
+  SecretTable secrets;
 };
 
 // --- translate_bootstrap.cc: all but listeners and clusters ---
@@ -118,9 +121,6 @@ std::optional<Address> bind_source(const envoy::config::core::v3::BindConfig& me
                                    const FieldPath& at);
 config::TcpKeepalive tcp_keepalive(const envoy::config::core::v3::TcpKeepalive& message,
                                    const FieldPath& at);
-// Accepts raw_buffer, which is what there is without one.
-void check_transport_socket(const envoy::config::core::v3::TransportSocket& message,
-                            const FieldPath& at);
 
 // --- translate_listener.cc ---
 std::shared_ptr<const config::Listener> translate_listener(

@@ -342,12 +342,6 @@ TEST(Cluster, RefusesWhatIsNotSupported) {
     EXPECT_EQ(load(with_cluster(text)).problem(),
               at_cluster("." + text.substr(0, text.find(':')) + kNotSupported));
   }
-  EXPECT_EQ(load(with_cluster("transport_socket: {name: envoy.transport_sockets.tls, typed_config: "
-                              "{'@type': type.googleapis.com/envoy.extensions.transport_sockets."
-                              "tls.v3.UpstreamTlsContext}}"))
-                .problem(),
-            at_cluster(".transport_socket: is not supported by this version; TLS is not there yet; "
-                       "remove it to use plain text"));
 }
 
 TEST(Cluster, TakesHarmlessFields) {
