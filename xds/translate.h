@@ -36,6 +36,7 @@ namespace envoy::config::core::v3 {
 class BindConfig;
 class DnsResolutionConfig;
 class Http1ProtocolOptions;
+class Http2ProtocolOptions;
 class ProxyProtocolPassThroughTLVs;
 class TcpKeepalive;
 class TransportSocket;
@@ -115,6 +116,8 @@ void translate_resolver(const envoy::config::core::v3::DnsResolutionConfig& mess
 void translate_load_balancing(const envoy::config::cluster::v3::Cluster& message,
                               const FieldPath& at, config::Cluster& to);
 // typed_extension_protocol_options and the deprecated fields of the cluster that they replace.
+config::Http2Protocol translate_http2(const envoy::config::core::v3::Http2ProtocolOptions& message,
+                                      const FieldPath& at);
 void translate_upstream_http(const envoy::config::cluster::v3::Cluster& message,
                              const FieldPath& at, config::Cluster& to);
 std::optional<Address> bind_source(const envoy::config::core::v3::BindConfig& message,
