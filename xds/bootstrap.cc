@@ -130,13 +130,17 @@ class Loader {
     if (!options_.node_cluster.empty()) message.mutable_node()->set_cluster(options_.node_cluster);
     validate(message, root_);
     translate_bootstrap(message, root_, bootstrap_, defaults_);
-    packer_.add_bootstrap(message);
+    defaults_.secrets.add(message.static_resources().secrets(),
+                          root_.field("static_resources.secrets"));
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       context_.problems.set_file(sources_[i]->name);
       if (clusters_[i] != nullptr) add_clusters(*clusters_[i]);
     }
     context_.problems.set_file(sources_.front()->name);
     add_listeners(message);
+    // Keys have been taken by now; what is kept for people to see does not hold them.
+    redact(message);
+    packer_.add_bootstrap(message);
     bootstrap_.packed = packer_.finish();
   }
 
@@ -182,6 +186,7 @@ class Loader {
     read_message(node, message, at);
     validate(message, at);
     auto cluster = translate_cluster(message, defaults_, at);
+    if (message.has_transport_socket()) redact(*message.mutable_transport_socket());
     packer_.add_cluster(message);
     if (!cluster->name.empty() && !cluster_names_.insert(cluster->name).second)
       at.field("name").problem(
@@ -192,8 +197,8 @@ class Loader {
 
   void add_listeners(const Bootstrap& message) {
     const FieldPath at = root_.field("static_resources.listeners");
-    Translation translation{
-        options_.filters, *options_.metrics, cluster_names_, bootstrap_.node.cluster, {}};
+    Translation translation{options_.filters,  *options_.metrics,       cluster_names_,
+                            defaults_.secrets, bootstrap_.node.cluster, {}};
     std::unordered_set<std::string> names;
     std::unordered_set<std::string> addresses;
     for (const auto& item : message.static_resources().listeners()) {

@@ -16,6 +16,7 @@
 #include "sidecar/config/bootstrap.h"
 #include "sidecar/filter/registry.h"
 #include "xds/field_path.h"
+#include "xds/translate_tls.h"
 
 namespace google::protobuf {
 class Any;
@@ -36,6 +37,7 @@ class BindConfig;
 class DnsResolutionConfig;
 class Http1ProtocolOptions;
 class ProxyProtocolConfig;
+class Http2ProtocolOptions;
 class ProxyProtocolPassThroughTLVs;
 class TcpKeepalive;
 class TransportSocket;
@@ -72,6 +74,7 @@ struct Translation {
   metrics::Registry& metrics;
   // The names of all clusters, for routes that name one.
   const std::unordered_set<std::string>& clusters;
+  const SecretTable& secrets;
   // node.cluster, or --service-cluster.
   std::string_view service_cluster;
   // Of the HTTP connection manager that is being translated.
@@ -82,10 +85,11 @@ struct Translation {
   }
 };
 
-// Applies to clusters that say nothing of their own.
+// Applies to clusters that say nothing of their own, and what they may refer to.
 struct ClusterDefaults {
   config::DnsSettings dns;
   std::optional<Address> bind_source;
+  SecretTable secrets;
 };
 
 // --- translate_bootstrap.cc: all but listeners and clusters ---
@@ -113,15 +117,14 @@ void translate_resolver(const envoy::config::core::v3::DnsResolutionConfig& mess
 void translate_load_balancing(const envoy::config::cluster::v3::Cluster& message,
                               const FieldPath& at, config::Cluster& to);
 // typed_extension_protocol_options and the deprecated fields of the cluster that they replace.
+config::Http2Protocol translate_http2(const envoy::config::core::v3::Http2ProtocolOptions& message,
+                                      const FieldPath& at);
 void translate_upstream_http(const envoy::config::cluster::v3::Cluster& message,
                              const FieldPath& at, config::Cluster& to);
 std::optional<Address> bind_source(const envoy::config::core::v3::BindConfig& message,
                                    const FieldPath& at);
 config::TcpKeepalive tcp_keepalive(const envoy::config::core::v3::TcpKeepalive& message,
                                    const FieldPath& at);
-// Accepts raw_buffer, which is what there is without one.
-void check_transport_socket(const envoy::config::core::v3::TransportSocket& message,
-                            const FieldPath& at);
 
 // --- translate_upstream_proxy_protocol.cc ---
 // True when the transport socket is that of the PROXY protocol: then its settings are in `to`.

@@ -132,7 +132,8 @@ class ChainTranslator {
     chain.match =
         translate_chain_match(message.filter_chain_match(), at.field("filter_chain_match"));
     if (message.has_transport_socket())
-      check_transport_socket(message.transport_socket(), at.field("transport_socket"));
+      chain.tls = translate_downstream_tls(message.transport_socket(), translation_.secrets,
+                                           at.field("transport_socket"));
     chain.transport_connect_timeout = millis(message.transport_socket_connect_timeout(),
                                              at.field("transport_socket_connect_timeout"));
     take_filters(message, at.field("filters"), chain);

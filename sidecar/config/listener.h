@@ -13,6 +13,7 @@
 #include "sidecar/base/address.h"
 #include "sidecar/config/access_log.h"
 #include "sidecar/config/cluster.h"
+#include "sidecar/config/http2.h"
 #include "sidecar/config/listener_filter.h"
 #include "sidecar/config/route.h"
 #include "sidecar/config/tcp_proxy.h"
@@ -52,6 +53,9 @@ struct LocalReplyConfig {
 };
 
 struct HttpConnectionManager {
+  // kAuto: HTTP/2 where ALPN says so or the connection begins with its preface.
+  enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 } codec = Codec::kAuto;
+  Http2Protocol http2;
   std::string stat_prefix;
   std::shared_ptr<const RouteTable> routes;
   std::vector<HttpFilter> filters;

@@ -105,6 +105,17 @@ struct ConnectTermination {
   std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;  // null: no header
 };
 
+// How far a route follows the grpc-timeout of its requests.
+struct GrpcTimeouts {
+  // max_stream_duration.grpc_timeout_header_max and _offset: bounds the stream. Zero: no bound of
+  // our own.
+  std::optional<Millis> header_max;
+  Millis header_offset{0};
+  // max_grpc_timeout and grpc_timeout_offset: takes the place of `timeout`. Zero as above.
+  std::optional<Millis> max;
+  Millis offset{0};
+};
+
 struct ForwardAction {
   // Exactly one of the three names the cluster.
   std::string cluster;
@@ -117,6 +128,7 @@ struct ForwardAction {
   Millis timeout{15000};
   std::optional<Millis> idle_timeout;  // overrides the HCM's stream_idle_timeout; zero: none
   std::optional<Millis> max_stream_duration;
+  std::unique_ptr<GrpcTimeouts> grpc;        // null: grpc-timeout is only passed on
   std::shared_ptr<const RetryPolicy> retry;  // set here or inherited from the virtual host
   std::string prefix_rewrite;
   std::unique_ptr<RegexRewrite> regex_rewrite;

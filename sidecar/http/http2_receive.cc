@@ -61,6 +61,7 @@ struct Http2Fields {
                               void* user_data) {
     Http2Session& s = session(user_data);
     int32_t id = frame->hd.stream_id;
+    s.heading_ = nullptr;
     if (s.flooded_) return 0;
     if (s.role_ == Role::kServer && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       s.abuse_.on_stream();
@@ -72,6 +73,7 @@ struct Http2Fields {
         return 0;
       }
       s.attach(*stream, id);
+      s.heading_ = stream;
       nghttp2_session_set_stream_user_data(native, id, stream);
       Arena& arena = stream->arena();
       stream->request_ = arena.make<RequestHead>(arena);
@@ -79,6 +81,7 @@ struct Http2Fields {
     }
     Http2Stream* stream = stream_of(native, id);
     if (stream == nullptr) return 0;
+    s.heading_ = stream;
     Arena& arena = stream->arena();
     if (stream->head_done_) {
       stream->trailers_in_ = arena.make<Headers>(arena);
@@ -96,9 +99,9 @@ struct Http2Fields {
 
   static int on_header(nghttp2_session* native, const nghttp2_frame* frame, nghttp2_rcbuf* name,
                        nghttp2_rcbuf* value, uint8_t /*flags*/, void* user_data) {
-    Http2Stream* stream = stream_of(native, frame->hd.stream_id);
-    if (stream == nullptr) return 0;
     Http2Session& s = session(user_data);
+    Http2Stream* stream = s.heading_;
+    if (stream == nullptr) return 0;
     std::string_view field = text_of(name);
     std::string_view text = text_of(value);
     stream->header_bytes_ += static_cast<uint32_t>(field.size() + text.size());

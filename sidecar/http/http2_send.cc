@@ -140,7 +140,11 @@ struct Http2Sending {
                    head.type == NGHTTP2_RST_STREAM;
     s.abuse_.on_frame_written(control, head.type == NGHTTP2_DATA);
     if (head.type == NGHTTP2_RST_STREAM) s.count(Http2Count::kTxReset);
-    if (head.type == NGHTTP2_GOAWAY) s.count(Http2Count::kGoawaySent);
+    if (head.type == NGHTTP2_GOAWAY) {
+      s.count(Http2Count::kGoawaySent);
+      // For an error of the peer's: whatever it still says is not read.
+      if (frame->goaway.error_code != NGHTTP2_NO_ERROR) s.over_ = true;
+    }
     if ((head.type == NGHTTP2_DATA || head.type == NGHTTP2_HEADERS) &&
         (head.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
       Http2Stream* stream = stream_of(native, head.stream_id);
@@ -171,11 +175,11 @@ bool Http2Session::open(Http2Stream& stream, const RequestHead& head, bool end, 
   return true;
 }
 
-void Http2Session::send_head(Http2Stream& stream, const ResponseHead& head, bool end) {
+void Http2Session::send_head(Http2Stream& stream, const ResponseHead& head, int status, bool end) {
   if (stream.session_ == nullptr) return;
   Fields fields;
-  StatusText status(head.status);
-  fields.add(":status", status.text());
+  StatusText digits(status);
+  fields.add(":status", digits.text());
   fields.add_all(head.headers);
   nghttp2_data_provider body{{.ptr = nullptr}, Http2Sending::read_body};
   nghttp2_submit_response(native_, stream.id_, fields.data(), fields.size(), end ? nullptr : &body);

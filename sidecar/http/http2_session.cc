@@ -102,6 +102,7 @@ void Http2Session::attach(Http2Stream& stream, int32_t id) {
 void Http2Session::detach(Http2Stream& stream) {
   if (stream.session_ == nullptr) return;
   stream.session_ = nullptr;
+  if (heading_ == &stream) heading_ = nullptr;
   stream.TaggedNode<Http2Stream>::unlink();
   --stream_count_;
   buffered_ -= stream.out_.size();
@@ -131,7 +132,7 @@ Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
   if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) flood(Http2Count::kContinuationFlood);
   if (taken >= 0)
     if (auto what = abuse_.check_control()) flood(*what);
-  if (taken < 0 || flooded_ || nghttp2_session_want_read(native_) == 0) {
+  if (taken < 0 || flooded_) {
     over_ = true;
     return fail({Code::kProtocol, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
                  false, "HTTP/2 connection error"});
@@ -154,9 +155,6 @@ Result<Unit> Http2Session::write_frames(Buffer& out, std::size_t most) {
     if (size <= 0) break;
   }
   out_ = nullptr;
-  // After a GOAWAY for an error there is nothing left to read or to say.
-  if (nghttp2_session_want_read(native_) == 0 && nghttp2_session_want_write(native_) == 0)
-    over_ = true;
   if (size < 0) {
     over_ = true;
     return fail({Code::kProtocol, Origin::kSelf, false, "HTTP/2 frames could not be written"});

@@ -43,7 +43,8 @@ class Http2Session {
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
 
-  // On error the connection is over: flush() what is said about it, then close.
+  // On error the connection is over: flush() what is said about it, then close. Of most errors it
+  // is over() that tells, once flush() has written what there is to say.
   Result<Unit> feed(std::string_view bytes, Time now);
   // Appends frames to `out` until there are none or `out` holds `most` bytes. On error (the peer
   // makes this side hold too much) close at once.
@@ -53,7 +54,11 @@ class Http2Session {
   // when the peer takes none.
   bool open(Http2Stream& stream, const RequestHead& head, bool end, bool tunnel);
   // Servers:
-  void send_head(Http2Stream& stream, const ResponseHead& head, bool end);
+  void send_head(Http2Stream& stream, const ResponseHead& head, bool end) {
+    send_head(stream, head, head.status, end);
+  }
+  // With another status than the head's.
+  void send_head(Http2Stream& stream, const ResponseHead& head, int status, bool end);
   void send_interim(Http2Stream& stream, const ResponseHead& head);
   void send_body(Http2Stream& stream, std::string_view data);
   // The same, for a piece worth writing without a copy: into `out`, as far as windows and `most`
@@ -75,7 +80,7 @@ class Http2Session {
   // No further streams; those that exist go on.
   void goaway(Http2Error code);
 
-  // Nothing further can be read; what is left is to flush and close.
+  // The peer has broken the rules, and knows: what is left is to close.
   [[nodiscard]] bool over() const { return over_; }
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] std::size_t streams() const { return stream_count_; }
@@ -131,7 +136,8 @@ class Http2Session {
   uint64_t written_ = 0;  // bytes of frames so far
   Time now_{};
   std::size_t most_ = 0;
-  Buffer* out_ = nullptr;  // where flush() puts frames, while it runs
+  Http2Stream* heading_ = nullptr;  // whose fields are being read, spared a lookup for each
+  Buffer* out_ = nullptr;           // where flush() puts frames, while it runs
   bool feeding_ = false;
   bool output_wanted_ = false;
   bool over_ = false;

@@ -54,6 +54,7 @@ class Http2Stream : public TaggedNode<Http2Stream> {
   // In a session: not closed, and not reset.
   [[nodiscard]] bool attached() const { return session_ != nullptr; }
   [[nodiscard]] bool local_ended() const { return local_ended_; }    // handed to the session
+  [[nodiscard]] bool end_written() const { return end_written_; }    // ... and written
   [[nodiscard]] bool remote_ended() const { return remote_ended_; }  // END_STREAM has come
   // Body that waits for flow control or for the connection.
   [[nodiscard]] std::size_t unsent() const { return out_.size(); }

@@ -1,7 +1,8 @@
 #pragma once
-// One HTTP/1.1 connection from a client: socket, codec and the stream of the moment. Serves
-// pipelined requests one after the other, decides when the connection ends, and holds nothing of
-// size while idle. Owned by its Worker through the loop's deletion list; worker thread.
+// One connection from a client: socket, codec and, for HTTP/1.1, the stream of the moment; HTTP/2
+// is left to an Http2Downstream. Serves pipelined requests one after the other, decides when the
+// connection ends, and holds nothing of size while idle. Owned by its Worker through the loop's
+// deletion list; worker thread.
 
 #include <memory>
 #include <optional>
@@ -17,6 +18,8 @@
 #include "sidecar/proxy/stream.h"
 
 namespace pillion::proxy {
+
+class Http2Downstream;
 
 class Downstream final : public Inbound,
                          public net::ConnectionEvents,
@@ -40,6 +43,8 @@ class Downstream final : public Inbound,
   void receive(std::string_view bytes) { connection_.receive(bytes); }
 
  private:
+  friend class Http2Downstream;
+  friend class Http2ServerStream;
   enum class State : uint8_t { kOpen, kClosing /* flushing, then a delayed close */, kClosed };
 
   // net::ConnectionEvents
@@ -69,6 +74,9 @@ class Downstream final : public Inbound,
   void on_stream_done(bool intact, bool reset) override;
   filter::ConnectionSlots& connection_slots() override;
 
+  // Which version the client speaks. False while too little has come to tell.
+  [[nodiscard]] bool choose_codec(std::string_view bytes);
+  void start_codec(bool http2);
   void feed(std::string_view bytes);
   void feed_pending();
   void keep_pending(std::string_view bytes);
@@ -87,6 +95,7 @@ class Downstream final : public Inbound,
   net::Connection connection_;
   ConnectionFacts facts_;
   http::Http1Parser parser_;
+  std::unique_ptr<Http2Downstream> http2_;
   Stream* stream_ = nullptr;
   Buffer pending_;   // bytes of pipelined requests that wait for the response at hand
   io::Timer timer_;  // idle while there is no stream; the delayed close afterwards
@@ -107,6 +116,7 @@ class Downstream final : public Inbound,
   bool pending_paused_ = false;
   bool read_closed_ = false;
   bool wait_for_peer_ = false;
+  bool codec_chosen_ = false;
 };
 
 }  // namespace pillion::proxy

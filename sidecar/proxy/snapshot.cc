@@ -26,6 +26,7 @@ HttpRuntime::HttpRuntime(std::shared_ptr<const config::HttpConnectionManager> co
       listener_stats_(metrics,
                       metrics::listener_http_scope(listener_stat_name, config_->stat_prefix)),
       http1_stats_(metrics, metrics::http1_scope()),
+      http2_stats_(metrics, metrics::http2_scope()),
       metrics_(metrics) {}
 
 metrics::VirtualClusterStats& HttpRuntime::named_stats(metrics::Scope scope,

@@ -51,6 +51,7 @@ class HttpRuntime {
   metrics::HttpStats& stats() const { return stats_.here(); }
   metrics::ListenerHttpStats& listener_stats() const { return listener_stats_.here(); }
   metrics::Http1Stats& http1_stats() const { return http1_stats_.here(); }
+  metrics::Http2Stats& http2_stats() const { return http2_stats_.here(); }
   // Of a virtual cluster ("other" where none matches), or of a route with a stat_prefix. Takes a
   // lock, so asked for only where the configuration has such.
   metrics::VirtualClusterStats& virtual_cluster_stats(const std::string& host,
@@ -71,6 +72,7 @@ class HttpRuntime {
   mutable metrics::PerWorker<metrics::HttpStats> stats_;
   mutable metrics::PerWorker<metrics::ListenerHttpStats> listener_stats_;
   mutable metrics::PerWorker<metrics::Http1Stats> http1_stats_;
+  mutable metrics::PerWorker<metrics::Http2Stats> http2_stats_;
   using NamedStats = metrics::PerWorker<metrics::VirtualClusterStats>;
   metrics::VirtualClusterStats& named_stats(metrics::Scope scope, std::string key) const;
   metrics::Registry& metrics_;

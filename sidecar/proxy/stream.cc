@@ -35,7 +35,7 @@ Stream::Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& htt
   info_.listener_name = connection.listener_name;
   metrics::HttpStats& stats = http.stats();
   stats.downstream_rq_total.add();
-  stats.downstream_rq_http1_total.add();
+  (http2() ? stats.downstream_rq_http2_total : stats.downstream_rq_http1_total).add();
   stats.downstream_rq_active.add();
   worker.active_streams.store(worker.active_streams.load(std::memory_order_relaxed) + 1,
                               std::memory_order_relaxed);

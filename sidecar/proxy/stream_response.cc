@@ -2,8 +2,11 @@
 // downstream.
 
 #include <algorithm>
+#include <utility>
 
 #include "sidecar/base/text.h"
+#include "sidecar/http/grpc.h"
+#include "sidecar/http/websocket.h"
 #include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/stream.h"
 
@@ -24,6 +27,10 @@ std::string_view reset_reason(AttemptEnd end) {
       return "connection timeout";
     case AttemptEnd::kProtocol:
       return "protocol error";
+    case AttemptEnd::kRemoteReset:
+      return "remote reset";
+    case AttemptEnd::kRefused:
+      return "remote refused stream reset";
     case AttemptEnd::kReset:
     case AttemptEnd::kPerTryTimeout:
       break;
@@ -42,6 +49,9 @@ ResponseFlag flag_of(AttemptEnd end) {
       return ResponseFlag::kUpstreamProtocolError;
     case AttemptEnd::kReset:
       return ResponseFlag::kUpstreamConnectionTermination;
+    case AttemptEnd::kRemoteReset:
+    case AttemptEnd::kRefused:
+      return ResponseFlag::kUpstreamRemoteReset;
     case AttemptEnd::kPerTryTimeout:
       break;
   }
@@ -84,12 +94,12 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
   }
   note_retry_refused(decision);
   retry_.on_final_response(*cluster_);
-  auto& counts = attempt_.endpoint().counts;
-  (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
+  count_outcome(head, end);
   charge_upstream(head.status, false);
   if (tunnel) {
     is_tunnel_ = true;
     attempt_.start_tunnel();
+    if (!http2()) http::complete_websocket_response(*request_, head);
   } else if (!upgrade_.empty()) {
     attempt_.send_end(nullptr);
     owner_.close_after_response();
@@ -102,6 +112,26 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
   edit_upstream_response(head);
   response_head_end_ = end;
   begin_response(head, end);
+}
+
+void Stream::count_outcome(const http::ResponseHead& head, bool end) {
+  auto& counts = attempt_.endpoint().counts;
+  if (head.status < 500 && request_->is_grpc()) {
+    if (end)
+      count_grpc_outcome(&head.headers);
+    else
+      grpc_outcome_due_ = true;
+    return;
+  }
+  (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
+}
+
+void Stream::count_grpc_outcome(const http::Headers* trailers) {
+  std::optional<unsigned> status;
+  if (trailers != nullptr) status = http::grpc_status_in(*trailers);
+  bool good = status && http::http_status_of_grpc(*status) < 500;
+  auto& counts = attempt_.endpoint().counts;
+  (good ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
 }
 
 void Stream::edit_upstream_response(http::ResponseHead& head) {
@@ -146,6 +176,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
     return;
   }
   info_.times.response_last = worker_.loop.now();
+  if (std::exchange(grpc_outcome_due_, false)) count_grpc_outcome(trailers);
   if (is_tunnel_) {
     info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
     info_.set_flag(ResponseFlag::kUpstreamConnectionTermination);
@@ -160,7 +191,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
     cluster_->shared()->origin_stats(internal_).upstream_rq_time.record(ms);
     count_named([ms](metrics::VirtualClusterStats& s) { s.upstream_rq_time.record(ms); });
   }
-  if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
+  if (trailers != nullptr && !http2() && !http_.config().enable_trailers) trailers = nullptr;
   upstream_done_ = true;
   if (response_head_end_) {
     if (head_sent_) finish_response(nullptr);
@@ -176,14 +207,17 @@ void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& f
   if (done()) return;
   if (attempt_.response_started()) {
     info_.set_flag(flag_of(end));
-    fail_after_head(arena_.concat(
-        "upstream_reset_after_response_started{",
-        end == AttemptEnd::kProtocol ? "protocol_error" : "connection_termination", "}"));
+    fail_after_head(arena_.concat("upstream_reset_after_response_started{",
+                                  end == AttemptEnd::kProtocol      ? "protocol_error"
+                                  : end == AttemptEnd::kRemoteReset ? "remote_reset"
+                                                                    : "connection_termination",
+                                  "}"));
     return;
   }
   per_try_timer_.cancel();
   bool untouched = failure.evidence != upstream::Evidence::kUnknown;
-  if (end == AttemptEnd::kReset && untouched && failure.reused_connection && replayable_ &&
+  bool stale = failure.reused_connection || failure.by_goaway;
+  if (end == AttemptEnd::kReset && untouched && stale && replayable_ &&
       info_.attempts <= kMaxStaleConnections + retry_.retries() && !is_tunnel_) {
     // The connection was closed while it was idle and nobody has seen the request: send it again at
     // once.
@@ -296,6 +330,10 @@ void Stream::reply(int status, std::string_view body, std::string_view details,
   wanted.body = body;
   wanted.details = details;
   if (flag) wanted.flag = *flag;
+  reply(wanted);
+}
+
+void Stream::reply(filter::LocalReply wanted) {
   struct Edits {
     Stream& stream;
   } edits{*this};

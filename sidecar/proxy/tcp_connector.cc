@@ -57,7 +57,10 @@ void TcpConnector::try_connect() {
     fail(ConnectFailure::kNoHealthyUpstream, ResponseFlag::kNoHealthyUpstream);
     return;
   }
-  auto connection = TcpConnection::begin(*cluster, endpoint, *this, proxy_header(*cluster));
+  const config::UpstreamProxyProtocol* proxy = cluster->config().proxy_protocol.get();
+  std::string first;
+  if (proxy != nullptr) first = proxy_header(*proxy, {client_remote_, client_local_, &tlvs_});
+  auto connection = TcpConnection::begin(*cluster, endpoint, *this, first);
   if (!connection && connection.error().failure == TcpFailure::kOverflow) {
     fail(ConnectFailure::kOverflow, ResponseFlag::kUpstreamOverflow);
     return;
@@ -110,23 +113,23 @@ void TcpConnector::on_tcp_connected() {
   owner_->on_upstream_ready(connection);
 }
 
-std::string TcpConnector::proxy_header(const upstream::Cluster& cluster) const {
+std::string proxy_header(const config::UpstreamProxyProtocol& settings, const ClientEnds& ends) {
   std::string header;
-  const config::UpstreamProxyProtocol* settings = cluster.config().proxy_protocol.get();
-  if (settings == nullptr) return header;
-  if (settings->version == 1) {
-    net::write_proxy_v1(header, client_remote_, client_local_);
+  if (settings.version == 1) {
+    net::write_proxy_v1(header, ends.remote, ends.local);
     return header;
   }
   std::vector<net::ProxyTlv> tlvs;
-  for (const auto& [type, value] : settings->added_tlvs) tlvs.push_back({type, value});
-  for (const net::ProxyTlv& tlv : tlvs_) {
+  for (const auto& [type, value] : settings.added_tlvs) tlvs.push_back({type, value});
+  static const std::vector<net::ProxyTlv> kNone;
+  for (const net::ProxyTlv& tlv : ends.tlvs != nullptr ? *ends.tlvs : kNone) {
     bool replaced = std::any_of(tlvs.begin(), tlvs.end(),
                                 [&](const net::ProxyTlv& t) { return t.type == tlv.type; });
-    if (!replaced && settings->pass_through.takes(tlv.type)) tlvs.push_back(tlv);
+    if (!replaced && settings.pass_through.takes(tlv.type)) tlvs.push_back(tlv);
   }
-  if (!net::write_proxy_v2(header, client_remote_, client_local_, tlvs))
-    net::write_proxy_v2(header, client_remote_, client_local_, {});
+  // Values that are too many for a header are left out; who the client is matters more.
+  if (!net::write_proxy_v2(header, ends.remote, ends.local, tlvs))
+    net::write_proxy_v2(header, ends.remote, ends.local, {});
   return header;
 }
 

@@ -38,6 +38,9 @@ struct ClientEnds {
   const std::vector<net::ProxyTlv>* tlvs = nullptr;
 };
 
+// The header that tells an upstream who its client is.
+std::string proxy_header(const config::UpstreamProxyProtocol& settings, const ClientEnds& ends);
+
 class TcpConnector final : public upstream::TcpEvents {
  public:
   struct Plan {
@@ -68,7 +71,6 @@ class TcpConnector final : public upstream::TcpEvents {
   void try_connect();
   void try_later();
   void fail(ConnectFailure failure, ResponseFlag flag);
-  std::string proxy_header(const upstream::Cluster& cluster) const;
   // upstream::TcpEvents, while connecting
   void on_tcp_connected() override;
   void on_tcp_failed(upstream::TcpFailure failure, Error error) override;

@@ -113,8 +113,11 @@ bool Session::shake_hands() {
     return false;
   }
   established_ = true;
-  // A resumed session carries the certificate that its first handshake verified.
-  if (resumed() && has_peer_certificate() && material_->validator) peer_verified_ = true;
+  // A resumed session carries the certificate that its first handshake verified, unless that was
+  // accepted whatever it was.
+  if (resumed() && has_peer_certificate() && material_->validator &&
+      !material_->validator->accepts_untrusted())
+    peer_verified_ = true;
   return true;
 }
 

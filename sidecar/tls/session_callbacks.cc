@@ -94,7 +94,7 @@ ssl_verify_result_t SessionCallbacks::verify(SSL* ssl, uint8_t* alert) {
   Verdict verdict = material.validator->verify(SSL_get0_peer_certificates(ssl),
                                                session.role_ == Role::kServer, names);
   if (verdict.ok()) {
-    session.peer_verified_ = true;
+    session.peer_verified_ = !verdict.untrusted;
     return ssl_verify_ok;
   }
   session.failure_ = verdict.failure;

@@ -19,8 +19,14 @@ namespace {
 
 constexpr std::string_view kSpiffe = "spiffe://";
 
+Verdict accept_anyway() {
+  Verdict verdict;
+  verdict.untrusted = true;
+  return verdict;
+}
+
 Verdict refuse(Failure failure, uint8_t alert, const std::string& why) {
-  return {failure, alert, "verify cert failed: " + why};
+  return {failure, alert, "verify cert failed: " + why, false};
 }
 
 // Length-prefixed, so that neighbours cannot be mistaken for one another.
@@ -293,16 +299,15 @@ Verdict Validator::verify(const STACK_OF(CRYPTO_BUFFER) * chain, bool peer_is_cl
   }
   if (has_anchors_) {
     Verdict verdict = verify_chain(store_.get(), leaf.get(), rest.get(), peer_is_client);
-    if (!verdict.ok()) return accept_untrusted_ ? Verdict{} : verdict;
+    if (!verdict.ok()) return accept_untrusted_ ? accept_anyway() : verdict;
   }
   Verdict verdict = verify_names(sans, names);
   if (verdict.ok()) verdict = verify_pins(leaf.get());
-  if (accept_untrusted_) return {};
   bool named =
       !sans_.empty() || !names.dns.empty() || (names.any_of != nullptr && !names.any_of->empty());
   if (verdict.ok() && !has_anchors_ && !named && pins_.empty() && spki_pins_.empty())
-    return refuse(Failure::kChain, SSL_AD_UNKNOWN_CA, "nothing to verify against");
-  return verdict;
+    verdict = refuse(Failure::kChain, SSL_AD_UNKNOWN_CA, "nothing to verify against");
+  return verdict.ok() || !accept_untrusted_ ? verdict : accept_anyway();
 }
 
 }  // namespace pillion::tls

@@ -27,6 +27,9 @@ struct Verdict {
   Failure failure = Failure::kNone;
   uint8_t alert = 0;    // what to tell the peer
   std::string details;  // "verify cert failed: ..."
+  // Accepted although what was found is not to be trusted (trust_chain_verification
+  // ACCEPT_UNTRUSTED).
+  bool untrusted = false;
   [[nodiscard]] bool ok() const { return failure == Failure::kNone; }
 };
 
@@ -56,6 +59,7 @@ class Validator {
     return !stores_.empty() ||
            (!accept_untrusted_ && (!sans_.empty() || !pins_.empty() || !spki_pins_.empty()));
   }
+  [[nodiscard]] bool accepts_untrusted() const { return accept_untrusted_; }
   // Trust anchors are known, so that chains are verified.
   [[nodiscard]] bool has_anchors() const { return has_anchors_; }
   // DER of the subjects of all trust anchors, once each, for CertificateRequest.

@@ -5,16 +5,17 @@
 
 #include "sidecar/base/text.h"
 #include "sidecar/upstream/cluster.h"
+#include "sidecar/upstream/http2_client.h"
 #include "sidecar/upstream/pool.h"
 
 namespace pillion::upstream {
-
-namespace {
 
 const config::UpstreamHttp& http_options(const config::Cluster& cluster) {
   static const config::UpstreamHttp kDefaults;
   return cluster.http ? *cluster.http : kDefaults;
 }
+
+namespace {
 
 http::CodecLimits limits_of(const config::Cluster& cluster) {
   const config::UpstreamHttp& http = http_options(cluster);
@@ -25,6 +26,13 @@ bool says_empty(http::Method method) {
   return method == http::Method::kPost || method == http::Method::kPut ||
          method == http::Method::kPatch || method == http::Method::kOptions ||
          method == http::Method::kOther;
+}
+
+// What ALPN offers where the configuration does not say.
+std::vector<std::string> protocols_of(Speaks speaks) {
+  if (speaks == Speaks::kRaw) return {};
+  if (speaks == Speaks::kAuto) return {"h2", "http/1.1"};
+  return {speaks == Speaks::kHttp2 ? "h2" : "http/1.1"};
 }
 
 double milliseconds(Duration d) {
@@ -51,7 +59,7 @@ ClientConnection::ClientConnection(Pool& pool, net::Fd fd, uint64_t id)
       connect_started_(pool.cluster().loop().now()) {
   connection_.set_watermark(pool.cluster().config().buffer_limit);
   if (ClusterTls* tls = pool.cluster().tls())
-    connection_.secure(tls->make_session(*pool.endpoint(), {"http/1.1"}));
+    connection_.secure(tls->make_session(*pool.endpoint(), protocols_of(pool.speaks())));
   idle_timer_.arm(pool.cluster().config().connect_timeout);
 }
 
@@ -69,7 +77,38 @@ void ClientConnection::on_connected() {
   local_ = net::local_address(connection_.fd());
   pool_.cluster().stats().upstream_cx_connect_ms.record(
       milliseconds(connected_ - connect_started_));
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  if (should_speak_http2()) {
+    http2_ = std::make_unique<Http2Client>(*this, http_options(pool_.cluster().config()));
+    stats.upstream_cx_http2_total.add();
+  } else if (!raw()) {
+    stats.upstream_cx_http1_total.add();
+  }
   pool_.on_ready(*this);
+}
+
+bool ClientConnection::should_speak_http2() {
+  if (pool_.speaks() != Speaks::kAuto) return pool_.speaks() == Speaks::kHttp2;
+  const tls::Session* session = connection_.session();
+  return session != nullptr && session->alpn() == "h2";
+}
+
+bool ClientConnection::raw() const {
+  return pool_.speaks() == Speaks::kRaw;
+}
+
+void ClientConnection::answer_raw() {
+  if (!raw() || raw_answered_ || events_ == nullptr) return;
+  raw_answered_ = true;
+  Arena& arena = events_->response_arena();
+  auto* head = arena.make<http::ResponseHead>(arena);
+  head->status = 200;
+  events_->on_response_head(*head, false);
+}
+
+void ClientConnection::retire() {
+  retired_ = true;
+  if (http2_ != nullptr) http2_->on_retired();
 }
 
 void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead& head, bool end,
@@ -78,6 +117,12 @@ void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead
   written_at_start_ = connection_.bytes_written() + connection_.unsent();
   read_at_start_ = connection_.bytes_read();
   response_done_ = false;
+  if (raw()) {
+    // The answer follows once this call has returned.
+    retired_ = true;
+    connection_.notify_flushed();
+    return;
+  }
   bool connect = head.method == http::Method::kConnect;
   bool tunnel = connect || !upgrade.empty();
   parser_.expect(head.method == http::Method::kHead ? http::ExpectedBody::kNone
@@ -108,6 +153,10 @@ void ClientConnection::send_body(std::string_view data) {
 
 void ClientConnection::send_end(const http::Headers* trailers) {
   if (closed_) return;
+  if (tunnel_) {
+    connection_.shutdown_write();
+    return;
+  }
   bool pass = http_options(pool_.cluster().config()).enable_trailers;
   if (chunked_) http::write_last_chunk(connection_.output(), pass ? trailers : nullptr);
   request_done_ = true;
@@ -115,7 +164,7 @@ void ClientConnection::send_end(const http::Headers* trailers) {
 
 void ClientConnection::start_tunnel() {
   tunnel_ = true;
-  parser_.start_tunnel();
+  if (!raw()) parser_.start_tunnel();
 }
 
 void ClientConnection::release_unused() {
@@ -135,10 +184,19 @@ Arena& ClientConnection::on_message_begin(http::StreamId) {
 }
 
 void ClientConnection::on_data(std::string_view bytes) {
+  if (http2_ != nullptr) {
+    http2_->on_data(bytes);
+    return;
+  }
   if (events_ == nullptr) {
     // An idle peer has nothing to say; whatever this is, it answers no request of ours.
     pool_.cluster().stats().upstream_cx_protocol_error.add();
     close(true);
+    return;
+  }
+  if (raw()) {
+    answer_raw();
+    if (events_ != nullptr) events_->on_response_body(bytes);
     return;
   }
   Result<std::size_t> taken = parser_.feed(bytes);
@@ -203,11 +261,16 @@ void ClientConnection::complete(http::Headers* trailers, bool by_us) {
 }
 
 void ClientConnection::on_end() {
+  if (http2_ != nullptr) {
+    fail({Code::kReset, Origin::kUpstream, false, "connection closed by upstream"}, false);
+    return;
+  }
   if (events_ == nullptr) {
     close(false);
     return;
   }
-  if (tunnel_) {
+  answer_raw();
+  if (tunnel_ && events_ != nullptr) {
     ResponseEvents* events = std::exchange(events_, nullptr);
     events->on_connection_leaving();
     close(false);
@@ -276,10 +339,18 @@ void ClientConnection::on_idle_timeout() {
 }
 
 void ClientConnection::on_drained() {
+  if (http2_ != nullptr) {
+    http2_->on_drained();
+    return;
+  }
   if (events_ != nullptr) events_->on_request_drained();
 }
 
 void ClientConnection::fail(Error error, bool by_us) {
+  if (http2_ != nullptr) {
+    http2_->fail(error, by_us);
+    return;
+  }
   ResponseEvents* events = std::exchange(events_, nullptr);
   // A response that has begun and cannot end is malformed, as in Envoy.
   if (error.code == Code::kReset && parser_.in_message()) error.code = Code::kProtocol;

@@ -21,7 +21,10 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
 
   // The pool of the endpoint that the balancer picks; null when no endpoint is healthy.
-  Pool* choose(const PickHint& hint, config::Priority priority);
+  // `http2_client`: for clusters that speak what the client does.
+  Pool* choose(const PickHint& hint, config::Priority priority, bool http2_client = false);
+  // The same for a tunnel whose CONNECT request ends here.
+  Pool* choose_raw(const PickHint& hint, config::Priority priority);
   // The endpoint that the balancer picks, for who makes a connection of its own; may be null.
   std::shared_ptr<const Endpoint> pick(const PickHint& hint);
   // Endpoints have changed: rebuilds the balancer and drains the pools of those that are gone.
@@ -32,6 +35,7 @@ class Cluster {
   [[nodiscard]] const std::shared_ptr<SharedCluster>& shared() const { return shared_; }
   metrics::ClusterStats& stats() { return shared_->stats().here(); }
   io::EventLoop& loop() { return loop_; }
+  Random& random() { return random_; }
   [[nodiscard]] const PrioritySet& priorities() const { return priorities_; }
   // No connection, no waiter and no stream that refers to this is left.
   [[nodiscard]] bool idle() const;
@@ -45,19 +49,24 @@ class Cluster {
 
  private:
   friend class Pool;
+  Pool* choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks);
   struct Key {
     const Endpoint* endpoint;
     config::Priority priority;
+    Speaks speaks;
     friend bool operator==(const Key&, const Key&) = default;
   };
   struct KeyHash {
     std::size_t operator()(const Key& k) const {
-      return mix(reinterpret_cast<uintptr_t>(k.endpoint) + static_cast<unsigned>(k.priority));
+      return mix(reinterpret_cast<uintptr_t>(k.endpoint) + static_cast<unsigned>(k.priority) +
+                 2 * static_cast<unsigned>(k.speaks));
     }
   };
 
   std::shared_ptr<SharedCluster> shared_;
   io::EventLoop& loop_;
+  Random& random_;
+  config::UpstreamHttp::Protocol protocol_;
   PrioritySet priorities_;
   uint64_t version_ = 0;
   uint64_t connection_ids_ = 0;

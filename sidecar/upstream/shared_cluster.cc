@@ -16,6 +16,8 @@ SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
                       metrics::Retain::kYes),
       external_stats_(registry, metrics::cluster_origin_scope(config_->stat_name(), false),
                       metrics::Retain::kYes),
+      http2_stats_(registry, metrics::cluster_http2_scope(config_->stat_name()),
+                   metrics::Retain::kYes),
       update_stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
       endpoints_(std::move(endpoints)) {
   if (config_->tls != nullptr) tls_ = std::make_unique<ClusterTls>(*config_, registry, contexts);

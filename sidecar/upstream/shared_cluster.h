@@ -13,6 +13,7 @@
 #include "sidecar/config/cluster.h"
 #include "sidecar/config/route.h"
 #include "sidecar/metrics/cluster_stats.h"
+#include "sidecar/metrics/http_stats.h"
 #include "sidecar/metrics/metrics.h"
 #include "sidecar/metrics/registry.h"
 #include "sidecar/upstream/cluster_tls.h"
@@ -41,6 +42,7 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::ClusterOriginStats& origin_stats(bool internal) {
     return (internal ? internal_stats_ : external_stats_).here();
   }
+  metrics::Http2Stats& http2_stats() { return http2_stats_.here(); }
   metrics::PerWorker<metrics::ClusterUpdateStats>& update_stats() { return update_stats_; }
   // Null where the cluster is spoken to in plain text.
   ClusterTls* tls() { return tls_.get(); }
@@ -67,6 +69,7 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::PerWorker<metrics::ClusterStats> stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> internal_stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> external_stats_;
+  metrics::PerWorker<metrics::Http2Stats> http2_stats_;
   metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
   std::unique_ptr<ClusterTls> tls_;
   std::atomic<uint64_t> version_{1};

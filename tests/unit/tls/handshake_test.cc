@@ -63,7 +63,12 @@ TEST(TlsHandshake, AnUntrustedChainPassesWhereItIsAccepted) {
   Plain plain;
   plain.upstream.validation = trusting(Authority("another root"));
   plain.upstream.validation->accept_untrusted = true;
-  EXPECT_TRUE(plain.shake().established());
+  Pair pair = plain.shake();
+  EXPECT_TRUE(pair.established());
+  EXPECT_FALSE(pair.client->peer_verified());
+  plain.upstream.validation = trusting(plain.authority);
+  plain.upstream.validation->accept_untrusted = true;
+  EXPECT_TRUE(plain.shake().client->peer_verified());
 }
 
 TEST(TlsHandshake, ARevokedCertificateFails) {
