@@ -130,13 +130,17 @@ class Loader {
     if (!options_.node_cluster.empty()) message.mutable_node()->set_cluster(options_.node_cluster);
     validate(message, root_);
     translate_bootstrap(message, root_, bootstrap_, defaults_);
-    packer_.add_bootstrap(message);
+    defaults_.secrets.add(message.static_resources().secrets(),
+                          root_.field("static_resources.secrets"));
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       context_.problems.set_file(sources_[i]->name);
       if (clusters_[i] != nullptr) add_clusters(*clusters_[i]);
     }
     context_.problems.set_file(sources_.front()->name);
     add_listeners(message);
+    // Keys have been taken by now; what is kept for people to see does not hold them.
+    redact(message);
+    packer_.add_bootstrap(message);
     bootstrap_.packed = packer_.finish();
   }
 
@@ -182,17 +186,19 @@ class Loader {
     read_message(node, message, at);
     validate(message, at);
     auto cluster = translate_cluster(message, defaults_, at);
+    if (message.has_transport_socket()) redact(*message.mutable_transport_socket());
     packer_.add_cluster(message);
     if (!cluster->name.empty() && !cluster_names_.insert(cluster->name).second)
       at.field("name").problem(
           fmt::format("the cluster \"{}\" is given twice; rename one of the two", cluster->name));
+    if (cluster->proxy_protocol != nullptr) proxied_clusters_.insert(cluster->name);
     bootstrap_.clusters.push_back(std::move(cluster));
   }
 
   void add_listeners(const Bootstrap& message) {
     const FieldPath at = root_.field("static_resources.listeners");
-    Translation translation{
-        options_.filters, *options_.metrics, cluster_names_, bootstrap_.node.cluster, {}};
+    Translation translation{options_.filters,  *options_.metrics,       cluster_names_,
+                            defaults_.secrets, bootstrap_.node.cluster, {}};
     std::unordered_set<std::string> names;
     std::unordered_set<std::string> addresses;
     for (const auto& item : message.static_resources().listeners()) {
@@ -202,7 +208,30 @@ class Loader {
         entry.field("name").problem(
             fmt::format("the listener \"{}\" is given twice; rename one of the two", item.name()));
       check_addresses(*listener, addresses, entry);
+      check_proxied_clusters(*listener, entry);
       bootstrap_.listeners.push_back(std::move(listener));
+    }
+  }
+
+  // A PROXY header names one client, while HTTP connections to an endpoint serve many.
+  void check_proxied_clusters(const config::Listener& listener, const FieldPath& at) const {
+    if (proxied_clusters_.empty()) return;
+    auto check = [&](const std::string& cluster) {
+      if (proxied_clusters_.contains(cluster))
+        at.problem(
+            fmt::format("routes HTTP to the cluster \"{}\", whose connections begin with a "
+                        "PROXY protocol header; only a TCP proxy can use it",
+                        cluster));
+    };
+    for (const config::FilterChain& chain : listener.chains) {
+      if (chain.http == nullptr || chain.http->routes == nullptr) continue;
+      for (const config::VirtualHost& host : chain.http->routes->virtual_hosts)
+        for (const config::Route& route : host.routes) {
+          const auto* action = std::get_if<config::ForwardAction>(&route.action);
+          if (action == nullptr) continue;
+          check(action->cluster);
+          for (const config::WeightedCluster& weighted : action->weighted) check(weighted.name);
+        }
     }
   }
 
@@ -227,6 +256,8 @@ class Loader {
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<const Node*> clusters_;  // of each source
   std::unordered_set<std::string> cluster_names_;
+  std::unordered_set<std::string>
+      proxied_clusters_;  // those with a PROXY protocol transport socket
   ClusterDefaults defaults_;
   BootstrapPacker packer_;
   config::Bootstrap bootstrap_;

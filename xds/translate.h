@@ -9,12 +9,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "sidecar/config/bootstrap.h"
 #include "sidecar/filter/registry.h"
 #include "xds/field_path.h"
+#include "xds/translate_tls.h"
 
 namespace google::protobuf {
 class Any;
@@ -34,6 +36,9 @@ namespace envoy::config::core::v3 {
 class BindConfig;
 class DnsResolutionConfig;
 class Http1ProtocolOptions;
+class ProxyProtocolConfig;
+class Http2ProtocolOptions;
+class ProxyProtocolPassThroughTLVs;
 class TcpKeepalive;
 class TransportSocket;
 class TypedExtensionConfig;
@@ -42,8 +47,9 @@ namespace envoy::config::endpoint::v3 {
 class ClusterLoadAssignment;
 }
 namespace envoy::config::listener::v3 {
+class FilterChainMatch;
 class Listener;
-}
+}  // namespace envoy::config::listener::v3
 namespace envoy::config::route::v3 {
 class RetryPolicy;
 class Route;
@@ -56,6 +62,9 @@ class HttpConnectionManager;
 class HttpFilter;
 class LocalReplyConfig;
 }  // namespace envoy::extensions::filters::network::http_connection_manager::v3
+namespace envoy::extensions::filters::network::tcp_proxy::v3 {
+class TcpProxy;
+}
 
 namespace pillion::xds {
 
@@ -65,6 +74,7 @@ struct Translation {
   metrics::Registry& metrics;
   // The names of all clusters, for routes that name one.
   const std::unordered_set<std::string>& clusters;
+  const SecretTable& secrets;
   // node.cluster, or --service-cluster.
   std::string_view service_cluster;
   // Of the HTTP connection manager that is being translated.
@@ -75,10 +85,11 @@ struct Translation {
   }
 };
 
-// Applies to clusters that say nothing of their own.
+// Applies to clusters that say nothing of their own, and what they may refer to.
 struct ClusterDefaults {
   config::DnsSettings dns;
   std::optional<Address> bind_source;
+  SecretTable secrets;
 };
 
 // --- translate_bootstrap.cc: all but listeners and clusters ---
@@ -106,20 +117,47 @@ void translate_resolver(const envoy::config::core::v3::DnsResolutionConfig& mess
 void translate_load_balancing(const envoy::config::cluster::v3::Cluster& message,
                               const FieldPath& at, config::Cluster& to);
 // typed_extension_protocol_options and the deprecated fields of the cluster that they replace.
+config::Http2Protocol translate_http2(const envoy::config::core::v3::Http2ProtocolOptions& message,
+                                      const FieldPath& at);
 void translate_upstream_http(const envoy::config::cluster::v3::Cluster& message,
                              const FieldPath& at, config::Cluster& to);
 std::optional<Address> bind_source(const envoy::config::core::v3::BindConfig& message,
                                    const FieldPath& at);
 config::TcpKeepalive tcp_keepalive(const envoy::config::core::v3::TcpKeepalive& message,
                                    const FieldPath& at);
-// Accepts raw_buffer, which is what there is without one.
-void check_transport_socket(const envoy::config::core::v3::TransportSocket& message,
-                            const FieldPath& at);
+
+// --- translate_upstream_proxy_protocol.cc ---
+// True when the transport socket is that of the PROXY protocol: then its settings are in `to`.
+bool translate_upstream_proxy_protocol(const envoy::config::core::v3::TransportSocket& message,
+                                       const FieldPath& at, config::Cluster& to);
+std::unique_ptr<config::UpstreamProxyProtocol> translate_proxy_protocol_config(
+    const envoy::config::core::v3::ProxyProtocolConfig& message, const FieldPath& at);
 
 // --- translate_listener.cc ---
 std::shared_ptr<const config::Listener> translate_listener(
     const envoy::config::listener::v3::Listener& message, Translation& translation,
     const FieldPath& at);
+
+// --- translate_chain_match.cc, translate_listener_filters.cc, translate_tcp_proxy.cc ---
+config::FilterChainMatch translate_chain_match(
+    const envoy::config::listener::v3::FilterChainMatch& message, const FieldPath& at);
+// The matches of one listener's chains: reports those that take the same connections.
+class ChainMatches {
+ public:
+  void add(const config::FilterChainMatch& match, const FieldPath& at);
+
+ private:
+  std::unordered_map<std::string, std::size_t> seen_;
+  std::size_t count_ = 0;
+};
+// After the chains, which may need an inspector that is not configured.
+void translate_listener_filters(const envoy::config::listener::v3::Listener& message,
+                                const FieldPath& at, config::Listener& to);
+config::TlvSelection tlv_selection(
+    const envoy::config::core::v3::ProxyProtocolPassThroughTLVs& message, const FieldPath& at);
+std::shared_ptr<const config::TcpProxy> translate_tcp_proxy(
+    const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& message,
+    const Translation& translation, const FieldPath& at);
 
 // --- translate_hcm.cc, translate_http_filters.cc, translate_local_reply.cc ---
 std::shared_ptr<const config::HttpConnectionManager> translate_hcm(

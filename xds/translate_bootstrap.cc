@@ -42,8 +42,6 @@ void check_bootstrap_fields(const v3::Bootstrap& message, const FieldPath& at) {
   if (message.stats_sinks_size() > 0)
     not_supported(at.field("stats_sinks"),
                   "remove it; stats are read from the admin's /stats/prometheus");
-  if (message.static_resources().secrets_size() > 0)
-    not_supported(at.field("static_resources.secrets"), "remove it; TLS is not there yet");
 }
 
 // The pattern of the process's own log: given as it is, or as a JSON object whose strings hold its

@@ -2,7 +2,6 @@
 
 #include <envoy/config/cluster/v3/cluster.pb.h>
 #include <envoy/config/core/v3/address.pb.h>
-#include <envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h>
 #include <fmt/format.h>
 #include <google/protobuf/any.pb.h>
 
@@ -21,8 +20,8 @@ namespace core = envoy::config::core::v3;
 using config::CircuitBreaker;
 
 void check_cluster_fields(const v3::Cluster& message, const FieldPath& at) {
-  // Harmless: what concerns only stats on demand, updates by a control plane, health checks
-  // (refused) or TLS (refused).
+  // Harmless: what concerns only stats on demand, updates by a control plane or health
+  // checks (refused).
   check_fields(
       message, at,
       {"name",
@@ -196,22 +195,13 @@ void take_connection_settings(const v3::Cluster& message, const ClusterDefaults&
   if (message.has_upstream_bind_config())
     source = bind_source(message.upstream_bind_config(), at.field("upstream_bind_config"));
   if (source) to.bind_source = std::make_unique<Address>(*source);
-  if (message.has_transport_socket())
-    check_transport_socket(message.transport_socket(), at.field("transport_socket"));
+  if (!message.has_transport_socket()) return;
+  const FieldPath socket = at.field("transport_socket");
+  if (!translate_upstream_proxy_protocol(message.transport_socket(), socket, to))
+    to.tls = translate_upstream_tls(message.transport_socket(), defaults.secrets, socket);
 }
 
 }  // namespace
-
-void check_transport_socket(const core::TransportSocket& message, const FieldPath& at) {
-  using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
-  const std::string_view type = type_name(message.typed_config());
-  if (type == RawBuffer::descriptor()->full_name()) return;
-  if (type.empty() && message.name() == "envoy.transport_sockets.raw_buffer") return;
-  if (type.find("transport_sockets.tls") != std::string_view::npos)
-    not_supported(at, "TLS is not there yet; remove it to use plain text");
-  else
-    not_supported(at, "remove it or use envoy.transport_sockets.raw_buffer");
-}
 
 config::TcpKeepalive tcp_keepalive(const core::TcpKeepalive& message, const FieldPath&) {
   return {message.keepalive_probes().value(), message.keepalive_time().value(),

@@ -25,8 +25,8 @@ constexpr std::string_view kInlineRoutes =
     "routes from a control plane are not supported by this version; use route_config";
 
 void check_hcm_fields(const HttpConnectionManager& message, const FieldPath& at) {
-  // Harmless: HTTP/2 and HTTP/3 settings do not concern connections that speak HTTP/1.1, client
-  // certificates need TLS, and the last one an extension.
+  // Harmless: HTTP/3 settings do not concern connections over TCP, client certificates need TLS,
+  // and the last one an extension.
   check_fields(message, at,
                {"codec_type",
                 "stat_prefix",
@@ -35,6 +35,7 @@ void check_hcm_fields(const HttpConnectionManager& message, const FieldPath& at)
                 "tracing",
                 "common_http_protocol_options",
                 "http_protocol_options",
+                "http2_protocol_options",
                 "server_name",
                 "server_header_transformation",
                 "scheme_header_transformation",
@@ -69,16 +70,15 @@ void check_hcm_fields(const HttpConnectionManager& message, const FieldPath& at)
                 "append_local_overload",
                 "rds",
                 "scoped_routes"},
-               {"http2_protocol_options", "http3_protocol_options",
-                "set_current_client_cert_details", "add_proxy_protocol_connection_state"});
+               {"http3_protocol_options", "set_current_client_cert_details",
+                "add_proxy_protocol_connection_state"});
   if (message.has_rds()) not_supported(at.field("rds"), kInlineRoutes);
   if (message.has_scoped_routes()) not_supported(at.field("scoped_routes"), kInlineRoutes);
   // Without a provider no spans are made; what is left chooses requests and marks their ids.
   if (message.tracing().has_provider())
     not_supported(at.field("tracing.provider"), "remove it; no spans are sent");
-  if (message.codec_type() == HttpConnectionManager::HTTP2 ||
-      message.codec_type() == HttpConnectionManager::HTTP3)
-    not_supported(at.field("codec_type"), "use AUTO or HTTP1");
+  if (message.codec_type() == HttpConnectionManager::HTTP3)
+    not_supported(at.field("codec_type"), "use AUTO, HTTP1 or HTTP2");
 }
 
 // Percentages become counts as Envoy makes them.
@@ -140,6 +140,16 @@ void take_http1_options(const core::Http1ProtocolOptions& message, const FieldPa
   if (message.has_override_stream_error_on_invalid_http_message())
     to.stream_error_on_invalid_message =
         message.override_stream_error_on_invalid_http_message().value();
+}
+
+void take_codec(const HttpConnectionManager& message, const FieldPath& at, Hcm& to) {
+  if (message.codec_type() == HttpConnectionManager::HTTP1) to.codec = Hcm::Codec::kHttp1;
+  if (message.codec_type() == HttpConnectionManager::HTTP2) to.codec = Hcm::Codec::kHttp2;
+  if (message.has_http_protocol_options())
+    take_http1_options(message.http_protocol_options(), at.field("http_protocol_options"), to);
+  if (message.has_http2_protocol_options())
+    to.http2 =
+        translate_http2(message.http2_protocol_options(), at.field("http2_protocol_options"));
 }
 
 void take_server_headers(const HttpConnectionManager& message, const FieldPath& at, Hcm& to) {
@@ -258,8 +268,7 @@ std::shared_ptr<const Hcm> translate_hcm(const HttpConnectionManager& message,
     take_common_options(message.common_http_protocol_options(),
                         at.field("common_http_protocol_options"), *hcm);
   hcm->stream_error_on_invalid_message = message.stream_error_on_invalid_http_message().value();
-  if (message.has_http_protocol_options())
-    take_http1_options(message.http_protocol_options(), at.field("http_protocol_options"), *hcm);
+  take_codec(message, at, *hcm);
   hcm->proxy_100_continue = message.proxy_100_continue();
   if (message.has_max_request_headers_kb())
     hcm->max_request_headers_kb = message.max_request_headers_kb().value();

@@ -3,14 +3,11 @@
 #include <envoy/config/core/v3/address.pb.h>
 #include <envoy/config/core/v3/socket_option.pb.h>
 #include <envoy/config/listener/v3/listener.pb.h>
-#include <envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h>
-#include <envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h>
 #include <envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h>
+#include <envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h>
 #include <fmt/format.h>
 #include <google/protobuf/any.pb.h>
 #include <netinet/tcp.h>
-
-#include <unordered_set>
 
 #include "xds/any.h"
 #include "xds/translate.h"
@@ -23,10 +20,10 @@ namespace v3 = envoy::config::listener::v3;
 namespace core = envoy::config::core::v3;
 using config::Listener;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 
 void check_listener_fields(const v3::Listener& message, const FieldPath& at) {
-  // Harmless: how connections are spread over workers, what waits for listener filters (those that
-  // are taken wait for nothing), and names for other extensions.
+  // Harmless: how connections are spread over workers, and names for other extensions.
   check_fields(message, at,
                {"name",
                 "address",
@@ -39,6 +36,7 @@ void check_listener_fields(const v3::Listener& message, const FieldPath& at) {
                 "drain_type",
                 "listener_filters",
                 "listener_filters_timeout",
+                "continue_on_listener_filters_timeout",
                 "transparent",
                 "freebind",
                 "socket_options",
@@ -52,7 +50,7 @@ void check_listener_fields(const v3::Listener& message, const FieldPath& at) {
                 "bind_to_port",
                 "ignore_global_conn_limit",
                 "connection_balance_config"},
-               {"metadata", "continue_on_listener_filters_timeout", "bypass_overload_manager"});
+               {"metadata", "bypass_overload_manager"});
   check_fields(message.connection_balance_config(), at.field("connection_balance_config"), {},
                {"exact_balance"});
 }
@@ -120,48 +118,6 @@ void take_addresses(const v3::Listener& message, const FieldPath& at, Listener& 
   }
 }
 
-// The inspectors only find out what matches on SNI and protocols ask for, and those are refused.
-void check_listener_filters(const v3::Listener& message, const FieldPath& at) {
-  using envoy::extensions::filters::listener::http_inspector::v3::HttpInspector;
-  using envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
-  for (int i = 0; i < message.listener_filters_size(); ++i) {
-    const std::string_view type = type_name(message.listener_filters(i).typed_config());
-    if (type != TlsInspector::descriptor()->full_name() &&
-        type != HttpInspector::descriptor()->full_name())
-      not_supported(at.index(static_cast<std::size_t>(i)), "remove the listener filter");
-  }
-}
-
-config::FilterChainMatch chain_match(const v3::FilterChainMatch& message, const FieldPath& at) {
-  using Source = config::FilterChainMatch::SourceType;
-  check_fields(message, at,
-               {"destination_port", "prefix_ranges", "direct_source_prefix_ranges", "source_type",
-                "source_prefix_ranges", "source_ports", "transport_protocol", "server_names",
-                "application_protocols"});
-  if (!message.transport_protocol().empty() && message.transport_protocol() != "raw_buffer")
-    not_supported(at.field("transport_protocol"), "TLS is not there yet; use raw_buffer");
-  if (message.server_names_size() > 0)
-    not_supported(at.field("server_names"), "TLS is not there yet; match by address or port");
-  if (message.application_protocols_size() > 0)
-    not_supported(at.field("application_protocols"),
-                  "TLS is not there yet; match by address or port");
-  config::FilterChainMatch match;
-  if (message.has_destination_port())
-    match.destination_port = static_cast<uint16_t>(message.destination_port().value());
-  match.prefix_ranges = cidr_ranges(message.prefix_ranges(), at.field("prefix_ranges"));
-  match.direct_source_ranges =
-      cidr_ranges(message.direct_source_prefix_ranges(), at.field("direct_source_prefix_ranges"));
-  match.source_prefix_ranges =
-      cidr_ranges(message.source_prefix_ranges(), at.field("source_prefix_ranges"));
-  for (uint32_t port : message.source_ports())
-    match.source_ports.push_back(static_cast<uint16_t>(port));
-  if (message.source_type() == v3::FilterChainMatch::SAME_IP_OR_LOOPBACK)
-    match.source_type = Source::kSameIpOrLoopback;
-  else if (message.source_type() == v3::FilterChainMatch::EXTERNAL)
-    match.source_type = Source::kExternal;
-  return match;
-}
-
 class ChainTranslator {
  public:
   explicit ChainTranslator(Translation& translation) : translation_(translation) {}
@@ -173,9 +129,11 @@ class ChainTranslator {
                  {"metadata"});
     config::FilterChain chain;
     chain.name = message.name();
-    chain.match = chain_match(message.filter_chain_match(), at.field("filter_chain_match"));
+    chain.match =
+        translate_chain_match(message.filter_chain_match(), at.field("filter_chain_match"));
     if (message.has_transport_socket())
-      check_transport_socket(message.transport_socket(), at.field("transport_socket"));
+      chain.tls = translate_downstream_tls(message.transport_socket(), translation_.secrets,
+                                           at.field("transport_socket"));
     chain.transport_connect_timeout = millis(message.transport_socket_connect_timeout(),
                                              at.field("transport_socket_connect_timeout"));
     take_filters(message, at.field("filters"), chain);
@@ -185,26 +143,38 @@ class ChainTranslator {
  private:
   void take_filters(const v3::FilterChain& message, const FieldPath& at, config::FilterChain& to) {
     if (message.filters().empty())
-      at.missing("must hold the filter envoy.filters.network.http_connection_manager");
+      at.missing(
+          "must hold envoy.filters.network.http_connection_manager or "
+          "envoy.filters.network.tcp_proxy");
     for (int i = 0; i < message.filters_size(); ++i) {
       const v3::Filter& filter = message.filters(i);
       const FieldPath entry = at.index(static_cast<std::size_t>(i));
       check_fields(filter, entry, {"name", "typed_config"});
-      const FieldPath typed = entry.field("typed_config");
-      const std::string_view type = type_name(filter.typed_config());
-      if (!type.empty() && type != HttpConnectionManager::descriptor()->full_name()) {
-        typed.problem(fmt::format("{} is not supported by this version; use {}", type,
-                                  HttpConnectionManager::descriptor()->full_name()));
-        continue;
-      }
-      if (i + 1 < message.filters_size())
-        entry.problem("the HTTP connection manager has to be the last network filter");
-      // A large route configuration is most of this message: it goes away with the arena at once.
-      google::protobuf::Arena arena;
-      auto& hcm = *google::protobuf::Arena::CreateMessage<HttpConnectionManager>(&arena);
-      if (unpack_to(filter.typed_config(), typed, hcm))
-        to.http = translate_hcm(hcm, translation_, typed);
+      if (take_filter(filter.typed_config(), entry.field("typed_config"), to) &&
+          i + 1 < message.filters_size())
+        entry.problem("has to be the last network filter, since it ends the chain");
     }
+  }
+
+  // False when the filter is none of ours.
+  bool take_filter(const google::protobuf::Any& any, const FieldPath& at, config::FilterChain& to) {
+    const std::string_view type = type_name(any);
+    // A large route configuration is most of this message: it goes away with the arena at once.
+    google::protobuf::Arena arena;
+    if (type == TcpProxy::descriptor()->full_name()) {
+      auto& proxy = *google::protobuf::Arena::CreateMessage<TcpProxy>(&arena);
+      if (unpack_to(any, at, proxy)) to.tcp = translate_tcp_proxy(proxy, translation_, at);
+      return true;
+    }
+    if (!type.empty() && type != HttpConnectionManager::descriptor()->full_name()) {
+      at.problem(fmt::format("{} is not supported by this version; use {} or {}", type,
+                             HttpConnectionManager::descriptor()->full_name(),
+                             TcpProxy::descriptor()->full_name()));
+      return false;
+    }
+    auto& hcm = *google::protobuf::Arena::CreateMessage<HttpConnectionManager>(&arena);
+    if (unpack_to(any, at, hcm)) to.http = translate_hcm(hcm, translation_, at);
+    return true;
   }
 
   Translation& translation_;
@@ -215,14 +185,12 @@ void take_chains(const v3::Listener& message, Translation& translation, const Fi
   if (message.filter_chains().empty() && !message.has_default_filter_chain())
     at.field("filter_chains").missing("must not be empty");
   ChainTranslator translator(translation);
-  std::unordered_set<std::string> matches;
+  ChainMatches matches;
   const FieldPath list = at.field("filter_chains");
   for (const v3::FilterChain& chain : message.filter_chains()) {
     const FieldPath entry = list.index(to.chains.size());
-    if (!matches.insert(chain.filter_chain_match().SerializeAsString()).second)
-      entry.field("filter_chain_match")
-          .problem("is the same as that of a filter chain above, which would take all connections");
     to.chains.push_back(translator.run(chain, entry));
+    matches.add(to.chains.back().match, entry.field("filter_chain_match"));
   }
   if (message.has_default_filter_chain())
     to.default_chain =
@@ -250,12 +218,9 @@ std::shared_ptr<const Listener> translate_listener(const v3::Listener& message,
   listener->direction = direction(message.traffic_direction());
   if (message.drain_type() == v3::Listener::MODIFY_ONLY)
     listener->drain_type = Listener::DrainType::kModifyOnly;
-  check_listener_filters(message, at.field("listener_filters"));
-  if (message.has_listener_filters_timeout())
-    listener->listener_filters_timeout =
-        millis(message.listener_filters_timeout(), at.field("listener_filters_timeout"));
   listener->access_logs = translate_access_logs(message.access_log(), at.field("access_log"));
   take_chains(message, translation, at, *listener);
+  translate_listener_filters(message, at, *listener);
   // Envoy limits a listener's connections by runtime only.
   const auto limit =
       at.runtime().number("envoy.resource_limits.listener." + listener->name + ".connection_limit");

@@ -133,13 +133,31 @@ void take_rewrites(const RouteAction& message, const FieldPath& at, ForwardActio
   to.append_x_forwarded_host = message.append_x_forwarded_host();
 }
 
+void take_grpc_timeouts(const RouteAction& message, const FieldPath& at, ForwardAction& to) {
+  config::GrpcTimeouts grpc;
+  const auto& duration = message.max_stream_duration();
+  const FieldPath duration_at = at.field("max_stream_duration");
+  if (duration.has_grpc_timeout_header_max())
+    grpc.header_max =
+        millis(duration.grpc_timeout_header_max(), duration_at.field("grpc_timeout_header_max"));
+  grpc.header_offset = millis(duration.grpc_timeout_header_offset(),
+                              duration_at.field("grpc_timeout_header_offset"));
+  // The newer field wins over the one that it has replaced.
+  if (message.has_max_grpc_timeout() && !message.has_max_stream_duration())
+    grpc.max = millis(message.max_grpc_timeout(), at.field("max_grpc_timeout"));
+  grpc.offset = millis(message.grpc_timeout_offset(), at.field("grpc_timeout_offset"));
+  if (grpc.header_max || grpc.max) to.grpc = std::make_unique<config::GrpcTimeouts>(grpc);
+}
+
 void take_timeouts(const RouteAction& message, const FieldPath& at, ForwardAction& to) {
   if (message.has_timeout()) to.timeout = millis(message.timeout(), at.field("timeout"));
   if (message.has_idle_timeout())
     to.idle_timeout = millis(message.idle_timeout(), at.field("idle_timeout"));
+  take_grpc_timeouts(message, at, to);
   if (!message.has_max_stream_duration()) return;
   const FieldPath duration = at.field("max_stream_duration");
-  check_fields(message.max_stream_duration(), duration, {"max_stream_duration"});
+  check_fields(message.max_stream_duration(), duration,
+               {"max_stream_duration", "grpc_timeout_header_max", "grpc_timeout_header_offset"});
   // As in Envoy, the mere presence of the message puts the route's time-out out of force.
   to.timeout = config::Millis::zero();
   if (message.max_stream_duration().has_max_stream_duration())
@@ -157,13 +175,18 @@ void take_upgrades(const RouteAction& message, const FieldPath& at, ForwardActio
     if (!to.upgrades.emplace(type, enabled).second)
       entry.problem(fmt::format("the upgrade type \"{}\" is given twice", type));
     if (!upgrade.has_connect_config()) continue;
+    const FieldPath connect = entry.field("connect_config");
     if (type != "connect") {
-      entry.field("connect_config").problem("is only for upgrade_type CONNECT");
-    } else {
-      // Envoy would end the tunnel itself and send its content as plain TCP.
-      not_supported(entry.field("connect_config"),
-                    "remove it to pass CONNECT on to the upstream as a request");
+      connect.problem("is only for upgrade_type CONNECT");
+      continue;
     }
+    check_fields(upgrade.connect_config(), connect, {"proxy_protocol_config", "allow_post"});
+    if (upgrade.connect_config().allow_post())
+      not_supported(connect.field("allow_post"), "remove it: only CONNECT becomes plain TCP");
+    to.connect = std::make_unique<config::ConnectTermination>();
+    if (upgrade.connect_config().has_proxy_protocol_config())
+      to.connect->proxy_protocol = translate_proxy_protocol_config(
+          upgrade.connect_config().proxy_protocol_config(), connect.field("proxy_protocol_config"));
   }
 }
 
@@ -173,13 +196,14 @@ ForwardAction translate_route_action(const RouteAction& message, const RouteLeve
                                      const FieldPath& at) {
   // hash_policy and metadata_match guide balancers that no cluster of this version can have, and
   // early data comes with TLS 1.3 only.
-  check_fields(message, at,
-               {"cluster", "timeout", "retry_policy", "prefix_rewrite", "weighted_clusters",
-                "cluster_header", "cluster_not_found_response_code", "regex_rewrite",
-                "host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header",
-                "host_rewrite_path_regex", "append_x_forwarded_host", "idle_timeout", "priority",
-                "upgrade_configs", "max_stream_duration"},
-               {"metadata_match", "hash_policy", "early_data_policy", "include_vh_rate_limits"});
+  check_fields(
+      message, at,
+      {"cluster", "timeout", "retry_policy", "prefix_rewrite", "weighted_clusters",
+       "cluster_header", "cluster_not_found_response_code", "regex_rewrite", "host_rewrite_literal",
+       "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex",
+       "append_x_forwarded_host", "idle_timeout", "priority", "upgrade_configs",
+       "max_stream_duration", "max_grpc_timeout", "grpc_timeout_offset"},
+      {"metadata_match", "hash_policy", "early_data_policy", "include_vh_rate_limits"});
   ForwardAction action;
   take_cluster(message, level, at, action);
   take_rewrites(message, at, action);

@@ -17,8 +17,7 @@ namespace core = envoy::config::core::v3;
 using config::UpstreamHttp;
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 
-constexpr std::string_view kNoHttp2 =
-    "HTTP/1.1 is what this version speaks; use http_protocol_options";
+constexpr std::string_view kNoHttp3 = "use http2_protocol_options or http_protocol_options";
 
 // Ends a chain of upstream filters; on its own it stands for what there is without one.
 constexpr std::string_view kUpstreamCodec =
@@ -37,7 +36,8 @@ void take_common(const core::HttpProtocolOptions& message, const FieldPath& at, 
         millis(message.max_connection_duration(), at.field("max_connection_duration"));
   if (message.has_max_headers_count()) to.max_headers_count = message.max_headers_count().value();
   if (message.has_max_response_headers_kb())
-    to.max_response_headers_kb = message.max_response_headers_kb().value();
+    to.max_response_headers_kb = to.http2_max_response_headers_kb =
+        message.max_response_headers_kb().value();
   if (message.has_max_requests_per_connection())
     to.max_requests_per_connection = message.max_requests_per_connection().value();
 }
@@ -61,29 +61,46 @@ void check_upstream_filters(const HttpProtocolOptions& message, const FieldPath&
   }
 }
 
+void take_protocols(const HttpProtocolOptions& message, const FieldPath& at, UpstreamHttp& to) {
+  // One of the three ways to choose; each has the same options below it.
+  auto take = [&to](const auto& chosen, const FieldPath& place) {
+    if (chosen.has_http_protocol_options())
+      take_http1(chosen.http_protocol_options(), place.field("http_protocol_options"), to);
+    if (chosen.has_http2_protocol_options())
+      to.http2 =
+          translate_http2(chosen.http2_protocol_options(), place.field("http2_protocol_options"));
+    if (chosen.has_http3_protocol_options())
+      not_supported(place.field("http3_protocol_options"), kNoHttp3);
+  };
+  if (message.has_use_downstream_protocol_config()) {
+    take(message.use_downstream_protocol_config(), at.field("use_downstream_protocol_config"));
+    // A version that is not configured is not spoken.
+    bool http2 = message.use_downstream_protocol_config().has_http2_protocol_options();
+    to.protocol = http2 ? UpstreamHttp::Protocol::kDownstream : UpstreamHttp::Protocol::kHttp1;
+  } else if (message.has_auto_config()) {
+    const FieldPath place = at.field("auto_config");
+    check_fields(message.auto_config(), place,
+                 {"http_protocol_options", "http2_protocol_options", "http3_protocol_options"});
+    take(message.auto_config(), place);
+    to.protocol = UpstreamHttp::Protocol::kAuto;
+  } else {
+    take(message.explicit_http_config(), at.field("explicit_http_config"));
+    if (message.explicit_http_config().has_http2_protocol_options())
+      to.protocol = UpstreamHttp::Protocol::kHttp2;
+  }
+}
+
 void take_options(const HttpProtocolOptions& message, const FieldPath& at, UpstreamHttp& to) {
   // SNI and SANs come from the host only with TLS.
   check_fields(message, at,
                {"common_http_protocol_options", "explicit_http_config",
-                "use_downstream_protocol_config", "http_filters"},
+                "use_downstream_protocol_config", "auto_config", "http_filters"},
                {"upstream_http_protocol_options"});
   if (message.has_common_http_protocol_options())
     take_common(message.common_http_protocol_options(), at.field("common_http_protocol_options"),
                 to);
   check_upstream_filters(message, at.field("http_filters"));
-  const FieldPath explicit_at = at.field("explicit_http_config");
-  const auto& explicit_config = message.explicit_http_config();
-  if (explicit_config.has_http_protocol_options())
-    take_http1(explicit_config.http_protocol_options(), explicit_at.field("http_protocol_options"),
-               to);
-  if (explicit_config.has_http2_protocol_options())
-    not_supported(explicit_at.field("http2_protocol_options"), kNoHttp2);
-  if (explicit_config.has_http3_protocol_options())
-    not_supported(explicit_at.field("http3_protocol_options"), kNoHttp2);
-  // Clients speak HTTP/1.1 in this version, and so does what follows them.
-  if (message.use_downstream_protocol_config().has_http_protocol_options())
-    take_http1(message.use_downstream_protocol_config().http_protocol_options(),
-               at.field("use_downstream_protocol_config.http_protocol_options"), to);
+  take_protocols(message, at, to);
 }
 
 // The fields of the cluster that the extension has replaced; Envoy ignores them beside it.
@@ -96,10 +113,13 @@ bool take_deprecated(const envoy::config::cluster::v3::Cluster& message, const F
                 to);
   if (message.has_http_protocol_options())
     take_http1(message.http_protocol_options(), at.field("http_protocol_options"), to);
-  if (message.has_http2_protocol_options())
-    not_supported(at.field("http2_protocol_options"), kNoHttp2);
+  if (message.has_http2_protocol_options()) {
+    to.http2 =
+        translate_http2(message.http2_protocol_options(), at.field("http2_protocol_options"));
+    to.protocol = UpstreamHttp::Protocol::kHttp2;
+  }
   return message.has_max_requests_per_connection() || message.has_common_http_protocol_options() ||
-         message.has_http_protocol_options();
+         message.has_http_protocol_options() || message.has_http2_protocol_options();
 }
 
 }  // namespace

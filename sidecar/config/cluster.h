@@ -9,12 +9,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidecar/base/address.h"
+#include "sidecar/config/http2.h"
+#include "sidecar/config/upstream_proxy_protocol.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::config {
+
+struct UpstreamTls;  // tls.h
 
 struct Endpoint {
   Address address;       // resolved; invalid while it is a DNS name
@@ -94,13 +99,19 @@ struct TcpKeepalive {
   uint32_t interval_s = 0;
 };
 
-// envoy.config.core.v3.HttpProtocolOptions and Http1ProtocolOptions towards the upstream.
+// envoy.config.core.v3.HttpProtocolOptions, Http1ProtocolOptions and Http2ProtocolOptions towards
+// the upstream.
 struct UpstreamHttp {
+  // kAuto: what ALPN says, else HTTP/1.1. kDownstream: what the client speaks.
+  enum class Protocol : uint8_t { kHttp1, kHttp2, kAuto, kDownstream };
+  Protocol protocol = Protocol::kHttp1;
+  Http2Protocol http2;
   std::chrono::milliseconds idle_timeout{3600 * 1000};   // 0: none
   std::chrono::milliseconds max_connection_duration{0};  // 0: none
   uint32_t max_requests_per_connection = 0;              // 0: unlimited
   uint32_t max_headers_count = 100;
   uint32_t max_response_headers_kb = 80;
+  uint32_t http2_max_response_headers_kb = 60;
   bool proper_case_headers = false;
   bool enable_trailers = false;  // Http1ProtocolOptions.enable_trailers
 };
@@ -128,7 +139,9 @@ struct Cluster {
   std::unique_ptr<UpstreamHttp> http;
   std::unique_ptr<TcpKeepalive> keepalive;
   std::unique_ptr<Address> bind_source;
+  std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;
   std::unique_ptr<Metadata> metadata;
+  std::shared_ptr<const UpstreamTls> tls;  // null: plain text
   [[nodiscard]] const std::string& stat_name() const {
     return alt_stat_name.empty() ? name : alt_stat_name;
   }

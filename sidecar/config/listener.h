@@ -13,7 +13,10 @@
 #include "sidecar/base/address.h"
 #include "sidecar/config/access_log.h"
 #include "sidecar/config/cluster.h"
+#include "sidecar/config/http2.h"
+#include "sidecar/config/listener_filter.h"
 #include "sidecar/config/route.h"
+#include "sidecar/config/tcp_proxy.h"
 #include "sidecar/config/tracing.h"
 
 namespace pillion::filter {
@@ -51,6 +54,9 @@ struct LocalReplyConfig {
 };
 
 struct HttpConnectionManager {
+  // kAuto: HTTP/2 where ALPN says so or the connection begins with its preface.
+  enum class Codec : uint8_t { kAuto, kHttp1, kHttp2 } codec = Codec::kAuto;
+  Http2Protocol http2;
   std::string stat_prefix;
   std::shared_ptr<const RouteTable> routes;
   std::vector<HttpFilter> filters;
@@ -125,6 +131,9 @@ struct HttpConnectionManager {
 struct FilterChainMatch {
   std::optional<uint16_t> destination_port;
   std::vector<CidrRange> prefix_ranges;
+  std::vector<std::string> server_names;  // lower case; "*.example.com" takes all names below
+  std::string transport_protocol;         // "raw_buffer", "tls"; empty: any
+  std::vector<std::string> application_protocols;
   std::vector<CidrRange> direct_source_ranges;
   enum class SourceType : uint8_t { kAny, kSameIpOrLoopback, kExternal };
   SourceType source_type = SourceType::kAny;
@@ -132,15 +141,25 @@ struct FilterChainMatch {
   std::vector<uint16_t> source_ports;
   // Nothing is asked: every connection matches.
   [[nodiscard]] bool empty() const {
-    return !destination_port && prefix_ranges.empty() && direct_source_ranges.empty() &&
-           source_type == SourceType::kAny && source_prefix_ranges.empty() && source_ports.empty();
+    return !destination_port && prefix_ranges.empty() && !inspected() &&
+           direct_source_ranges.empty() && source_type == SourceType::kAny &&
+           source_prefix_ranges.empty() && source_ports.empty();
+  }
+  // Something is asked that only the connection's bytes can tell.
+  [[nodiscard]] bool inspected() const {
+    return !server_names.empty() || !transport_protocol.empty() || !application_protocols.empty();
   }
 };
+
+struct DownstreamTls;  // tls.h
 
 struct FilterChain {
   std::string name;
   FilterChainMatch match;
+  // One of the two.
   std::shared_ptr<const HttpConnectionManager> http;
+  std::shared_ptr<const TcpProxy> tcp;
+  std::shared_ptr<const DownstreamTls> tls;  // null: plain text
   Millis transport_connect_timeout{0};
 };
 
@@ -162,7 +181,9 @@ struct Listener {
   uint32_t max_connections = 0;        // 0: unlimited (connection limit per listener)
   uint32_t max_accepts_per_event = 0;  // max_connections_to_accept_per_socket_event; 0: any
   bool ignore_global_conn_limit = false;
+  std::vector<ListenerFilter> listener_filters;
   Millis listener_filters_timeout{15000};
+  bool continue_on_listener_filters_timeout = false;
   uint32_t tcp_fast_open_queue = 0;
   enum class DrainType : uint8_t { kDefault, kModifyOnly } drain_type = DrainType::kDefault;
   // As declared; nothing is inferred from it.

@@ -15,6 +15,7 @@
 #include "sidecar/config/headers.h"
 #include "sidecar/config/matcher.h"
 #include "sidecar/config/tracing.h"
+#include "sidecar/config/upstream_proxy_protocol.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::filter {
@@ -99,6 +100,23 @@ struct WeightedCluster {
   FilterOverrides filters;
 };
 
+// upgrade_configs[].connect_config: a CONNECT request ends here, and what follows it goes to the
+// cluster as plain TCP.
+struct ConnectTermination {
+  std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;  // null: no header
+};
+
+// How far a route follows the grpc-timeout of its requests.
+struct GrpcTimeouts {
+  // max_stream_duration.grpc_timeout_header_max and _offset: bounds the stream. Zero: no bound of
+  // our own.
+  std::optional<Millis> header_max;
+  Millis header_offset{0};
+  // max_grpc_timeout and grpc_timeout_offset: takes the place of `timeout`. Zero as above.
+  std::optional<Millis> max;
+  Millis offset{0};
+};
+
 struct ForwardAction {
   // Exactly one of the three names the cluster.
   std::string cluster;
@@ -111,6 +129,7 @@ struct ForwardAction {
   Millis timeout{15000};
   std::optional<Millis> idle_timeout;  // overrides the HCM's stream_idle_timeout; zero: none
   std::optional<Millis> max_stream_duration;
+  std::unique_ptr<GrpcTimeouts> grpc;        // null: grpc-timeout is only passed on
   std::shared_ptr<const RetryPolicy> retry;  // set here or inherited from the virtual host
   std::string prefix_rewrite;
   std::unique_ptr<RegexRewrite> regex_rewrite;
@@ -123,6 +142,7 @@ struct ForwardAction {
   bool append_x_forwarded_host = false;
   // upgrade_configs: type (lower case) -> enabled; absent: the HCM decides.
   std::map<std::string, bool, std::less<>> upgrades;
+  std::unique_ptr<ConnectTermination> connect;  // null: CONNECT goes on as a request
 };
 
 struct RedirectAction {

@@ -130,6 +130,7 @@ struct StreamInfo {
   std::string_view virtual_cluster_name;
   std::string_view upstream_cluster;      // the observability name (alt_stat_name or name)
   std::string_view upstream_cluster_raw;  // the name
+  const config::Metadata* dynamic_metadata = nullptr;
   const config::Metadata* route_metadata = nullptr;
   const config::Metadata* virtual_host_metadata = nullptr;
   const config::Metadata* cluster_metadata = nullptr;
@@ -144,7 +145,8 @@ struct StreamInfo {
   AttemptedHost* attempted = nullptr;  // the first
 
   TraceReason trace_reason = TraceReason::kNone;
-  bool health_check = false;  // answered by, or marked as, a health check
+  std::string_view log_type = "DownstreamEnd";  // %ACCESS_LOG_TYPE%
+  bool health_check = false;                    // answered by, or marked as, a health check
   std::string_view request_id;
 
   void set_flag(ResponseFlag flag) { flags |= uint64_t{1} << static_cast<unsigned>(flag); }

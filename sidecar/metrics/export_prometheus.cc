@@ -117,7 +117,7 @@ class Sorter {
     const Subject& subject = subjects_[index];
     if (query_.filter != nullptr) {
       name_.assign(subject.name);
-      name_ += '.';
+      if (!reading.cell.name.empty()) name_ += '.';
       reading.append_name(name_);
       if (!query_.accepts_name(name_)) return;
     }
@@ -135,7 +135,10 @@ class Sorter {
 
   Family& find(const Shape& shape, const Reading& reading) {
     std::string name = shape.prefix;
-    append_sanitized(name, reading.cell.name);
+    if (reading.cell.name.empty())
+      name.pop_back();  // the scope says it all
+    else
+      append_sanitized(name, reading.cell.name);
     name += suffix_of(reading.part);
     return families_.try_emplace(std::move(name), Family{reading.kind, reading.cell.help, {}})
         .first->second;

@@ -105,4 +105,35 @@ inline Scope cluster_http1_scope(std::string_view cluster) {
   CELL(Counter, response_flood, "Connections closed for too many queued responses.")
 PILLION_STATS(Http1Stats, PILLION_HTTP1_STATS)
 
+// Counters of the HTTP/2 codec: "http2." for clients, "cluster.<name>.http2." for endpoints.
+inline Scope http2_scope() {
+  return {{"http2"}};
+}
+inline Scope cluster_http2_scope(std::string_view cluster) {
+  return {{"cluster"}, {sanitized(cluster), kClusterTag}, {"http2"}};
+}
+#define PILLION_HTTP2_STATS(CELL, NAMED)                                                          \
+  CELL(Counter, dropped_headers_with_underscores, "Headers dropped for an underscore.")           \
+  CELL(Counter, goaway_sent, "GOAWAY frames sent.")                                               \
+  CELL(Counter, header_overflow, "Streams reset for too many or too large headers.")              \
+  CELL(Counter, inbound_continuation_flood, "Connections closed for too many CONTINUATIONs.")     \
+  CELL(Counter, inbound_empty_frames_flood, "Connections closed for frames without payload.")     \
+  CELL(Counter, inbound_priority_frames_flood, "Connections closed for too many PRIORITYs.")      \
+  CELL(Counter, inbound_reset_flood, "Connections closed for too many streams reset.")            \
+  CELL(Counter, inbound_window_update_frames_flood,                                               \
+       "Connections closed for too many WINDOW_UPDATEs.")                                         \
+  CELL(Counter, keepalive_timeout, "Connections closed because a ping was not answered.")         \
+  CELL(Counter, outbound_control_flood, "Connections closed for unread answers to their frames.") \
+  CELL(Counter, outbound_flood, "Connections closed for too many unread frames.")                 \
+  CELL(Counter, requests_rejected_with_underscores_in_headers,                                    \
+       "Requests refused for an underscore.")                                                     \
+  CELL(Counter, rx_messaging_error, "Messages that broke the rules of HTTP.")                     \
+  CELL(Counter, rx_reset, "Streams reset by the peer.")                                           \
+  CELL(Gauge, streams_active, "Streams that are open.")                                           \
+  CELL(Counter, stream_refused_errors, "Streams refused.")                                        \
+  CELL(Counter, trailers, "Trailers received.")                                                   \
+  CELL(Counter, tx_flush_timeout, "Streams reset because the peer did not read them.")            \
+  CELL(Counter, tx_reset, "Streams reset by this side.")
+PILLION_STATS(Http2Stats, PILLION_HTTP2_STATS)
+
 }  // namespace pillion::metrics

@@ -42,8 +42,8 @@ void Connection::update_interest() {
   if (connecting_) {
     interest = io::kWritable;
   } else {
-    if (read_pauses_ == 0 && !read_ended_) interest |= io::kReadable;
-    if (read_pauses_ != 0 && watch_hangup_ && !read_ended_) interest |= io::kHangup;
+    if (reading()) interest |= io::kReadable;
+    if (!reading() && watch_hangup_ && !read_ended_) interest |= io::kHangup;
     if (blocked_) interest |= io::kWritable;
   }
   poll_->watch(interest);
@@ -58,7 +58,7 @@ void Connection::on_ready(unsigned ready) {
     blocked_ = false;
     if (!flush()) return;
   }
-  if ((ready & io::kReadable) != 0 && read_pauses_ == 0 && !read_ended_) {
+  if ((ready & io::kReadable) != 0 && reading()) {
     read_some();
     if (!open()) return;
   } else if ((ready & io::kHangup) != 0 && !read_ended_) {
@@ -82,26 +82,66 @@ void Connection::finish_connect() {
     return;
   }
   connecting_ = false;
+  if (tls_ != nullptr) {
+    start_handshake();
+    return;
+  }
   update_interest();
   // What was asked for meanwhile: output, the flushed event, FIN.
   loop_.at_end(*this);
   events_.on_connected();
 }
 
+void Connection::await_writable() {
+  blocked_ = true;
+  notify_flushed_ = true;
+  update_interest();
+}
+
+void Connection::end_raw(int error) {
+  if (error != 0) {
+    fail(error);
+    return;
+  }
+  read_ended_ = true;
+  update_interest();
+  events_.on_end();
+}
+
 void Connection::read_some() {
+  if (raw_) {
+    events_.on_readable();
+    return;
+  }
   char* buffer = read_buffer();
-  ssize_t n = receive(fd_.number(), buffer, kReadSize);
+  ssize_t n = net::receive(fd_.number(), buffer, kReadSize);
   if (n > 0) {
     bytes_read_ += static_cast<uint64_t>(n);
-    events_.on_data({buffer, static_cast<std::size_t>(n)});
+    deliver({buffer, static_cast<std::size_t>(n)});
     return;
   }
   if (n == 0) {
+    if (connecting()) {
+      fail_unfinished();
+      return;
+    }
     read_ended_ = true;
     events_.on_end();
     return;
   }
   if (errno != EAGAIN && errno != EINTR) fail(errno);
+}
+
+void Connection::receive(std::string_view bytes) {
+  bytes_read_ += bytes.size();
+  deliver(bytes);
+}
+
+void Connection::deliver(std::string_view bytes) {
+  if (tls_ != nullptr)
+    open_sealed(bytes);
+  else
+    events_.on_data(bytes);
 }
 
 void Connection::read_now() {
@@ -110,16 +150,16 @@ void Connection::read_now() {
   if (open()) update_interest();
 }
 
-// Writes output_ and then `extra`, as far as the socket takes them. False on error (kept in
+// Writes `from` and then `extra`, as far as the socket takes them. False on error (kept in
 // pending_error_).
-bool Connection::write_out(std::string_view extra, std::size_t& extra_written) {
+bool Connection::write_out(Buffer& from, std::string_view extra, std::size_t& extra_written) {
   iovec pieces[kMaxPieces + 1];
   extra_written = 0;
-  while (!output_.empty() || extra_written < extra.size()) {
-    std::size_t count = output_.peek(pieces, kMaxPieces);
+  while (!from.empty() || extra_written < extra.size()) {
+    std::size_t count = from.peek(pieces, kMaxPieces);
     std::size_t gathered = 0;
     for (std::size_t i = 0; i < count; ++i) gathered += pieces[i].iov_len;
-    bool with_extra = gathered == output_.size() && extra_written < extra.size();
+    bool with_extra = gathered == from.size() && extra_written < extra.size();
     if (with_extra)
       pieces[count++] = {const_cast<char*>(extra.data()) + extra_written,
                          extra.size() - extra_written};
@@ -135,10 +175,10 @@ bool Connection::write_out(std::string_view extra, std::size_t& extra_written) {
     }
     auto written = static_cast<std::size_t>(n);
     bytes_written_ += written;
-    std::size_t from_output = std::min(written, output_.size());
+    std::size_t from_buffer = std::min(written, from.size());
     bool partial = written < gathered + (with_extra ? extra.size() - extra_written : 0);
-    if (from_output != 0) output_.drain(from_output);
-    extra_written += written - from_output;
+    if (from_buffer != 0) from.drain(from_buffer);
+    extra_written += written - from_buffer;
     if (partial) {
       blocked_ = true;
       return true;
@@ -149,9 +189,13 @@ bool Connection::write_out(std::string_view extra, std::size_t& extra_written) {
 
 void Connection::write(std::string_view bytes) {
   if (!open()) return;
+  if (tls_ != nullptr) {
+    write_large_sealed(bytes);
+    return;
+  }
   if (bytes.size() >= kDirectWrite && !blocked_ && !connecting_ && pending_error_ == 0) {
     std::size_t written = 0;
-    write_out(bytes, written);
+    write_out(output_, bytes, written);
     bytes.remove_prefix(written);
     if (bytes.empty() && output_.empty()) return;
   }
@@ -168,18 +212,18 @@ bool Connection::flush() {
     return true;
   }
   std::size_t none = 0;
-  if (pending_error_ != 0 || !write_out({}, none)) {
+  if (pending_error_ != 0 || !(tls_ == nullptr ? write_out(output_, {}, none) : write_sealed())) {
     // A peer that refuses our bytes may have sent an answer before: let the reader meet it first.
     output_.clear();
     fail(pending_error_);
     return false;
   }
-  if (over_ && output_.size() <= watermark_ / 2) {
+  if (over_ && unsent() <= watermark_ / 2) {
     over_ = false;
     events_.on_drained();
     if (!open()) return false;
   }
-  if (output_.empty()) {
+  if (unsent() == 0 && !(tls_ != nullptr && connecting())) {
     if (shutdown_ && !shutdown_done_) {
       shutdown_done_ = true;
       ::shutdown(fd_.number(), SHUT_WR);
@@ -213,6 +257,7 @@ void Connection::shutdown_write() {
 }
 
 void Connection::close() {
+  if (tls_ != nullptr && open()) say_goodbye();
   poll_.reset();
   fd_.reset();
   output_.clear();
@@ -223,6 +268,7 @@ void Connection::abort() {
   if (!open()) return;
   linger on{1, 0};
   ::setsockopt(fd_.number(), SOL_SOCKET, SO_LINGER, &on, sizeof(on));
+  blocked_ = true;  // a reset says goodbye to nobody
   close();
 }
 
@@ -232,8 +278,8 @@ void Connection::fail(int error) {
       (error == EPIPE || error == ECONNRESET)) {
     for (int i = 0; i < 16 && open(); ++i) {
       char* buffer = read_buffer();
-      ssize_t n = receive(fd_.number(), buffer, kReadSize);
-      if (n == 0 && error == EPIPE) {
+      ssize_t n = net::receive(fd_.number(), buffer, kReadSize);
+      if (n == 0 && error == EPIPE && !connecting()) {
         // Linux says EPIPE rather than ECONNRESET when FIN came before the reset: this is the end
         // that some answers wait for.
         read_ended_ = true;
@@ -242,11 +288,11 @@ void Connection::fail(int error) {
       }
       if (n <= 0) break;
       bytes_read_ += static_cast<uint64_t>(n);
-      events_.on_data({buffer, static_cast<std::size_t>(n)});
+      deliver({buffer, static_cast<std::size_t>(n)});
     }
     if (!open()) return;
   }
-  Error why{connecting_ ? Code::kRefused : Code::kReset, Origin::kUpstream, connecting_,
+  Error why{connecting_ ? Code::kRefused : Code::kReset, Origin::kUpstream, connecting(),
             error == ECONNREFUSED                   ? "Connection refused"
             : error == ETIMEDOUT                    ? "Connection timed out"
             : error == EPIPE || error == ECONNRESET ? "connection reset by peer"

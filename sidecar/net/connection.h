@@ -16,6 +16,7 @@
 #include "sidecar/io/loop.h"
 #include "sidecar/io/poll.h"
 #include "sidecar/net/socket.h"
+#include "sidecar/tls/session.h"
 
 namespace pillion::net {
 
@@ -31,11 +32,14 @@ class ConnectionEvents {
   virtual void on_end() = 0;
   // The connection failed; it is closed already. Not called for close() by the owner.
   virtual void on_failed(Error error) = 0;
+  // A connection of ours is made, or the handshake of one with TLS (ours or accepted) is complete.
   virtual void on_connected() {}
   // Unsent output has fallen to half of the watermark after having been above it.
   virtual void on_drained() {}
   // All output has left, once after each call of notify_flushed().
   virtual void on_flushed() {}
+  // There is something to read, while the owner reads the socket itself (read_raw).
+  virtual void on_readable() {}
 
  protected:
   ~ConnectionEvents() = default;
@@ -52,6 +56,14 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  // Speaks TLS from the first byte on; right after construction. Output waits for the handshake,
+  // whose end on_connected() tells, whose failure on_failed().
+  void secure(std::unique_ptr<tls::Session> session);
+  // Null without TLS. Stays after the connection has closed.
+  [[nodiscard]] tls::Session* session() { return tls_ ? tls_->session.get() : nullptr; }
+  // Why TLS failed, for people; empty if it did not.
+  [[nodiscard]] std::string_view transport_failure() const;
+
   // Output appended here leaves at the end of the iteration.
   Buffer& output() {
     loop_.at_end(*this);
@@ -60,11 +72,13 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   // As output().append(), but large pieces are written to the socket at once, without a copy where
   // it takes them.
   void write(std::string_view bytes);
-  [[nodiscard]] std::size_t unsent() const { return output_.size(); }
+  [[nodiscard]] std::size_t unsent() const {
+    return output_.size() + (tls_ ? tls_->cipher.size() : 0);
+  }
   void set_watermark(std::size_t bytes) { watermark_ = bytes; }
   // Unsent output is above the watermark; on_drained will follow.
   [[nodiscard]] bool clogged() {
-    if (output_.size() > watermark_) over_ = true;
+    if (unsent() > watermark_) over_ = true;
     return over_;
   }
   // Nested: reading goes on when every pause was undone.
@@ -72,6 +86,20 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   void resume_reads();
   // Reads what has arrived without waiting for the loop; events come from inside this call.
   void read_now();
+  // Bytes that were read from the socket before it was this connection's, as though they came now:
+  // events come from inside this call, also while reads are paused.
+  void receive(std::string_view bytes);
+  // The owner moves bytes past this: on_readable() instead of on_data(), and count_raw() for what it
+  // has read and written. Never with TLS.
+  void read_raw(bool on) { raw_ = on; }
+  void count_raw(uint64_t read, uint64_t written) {
+    bytes_read_ += read;
+    bytes_written_ += written;
+  }
+  // The socket has taken less than it was given: on_flushed() when it takes more.
+  void await_writable();
+  // Reads have met the end, or an error: what reading here would have done.
+  void end_raw(int error);
   // While reads are paused, report the peer's FIN anyway.
   void watch_hangup(bool on) { watch_hangup_ = on; }
   // on_flushed when the output is empty (at the end of this iteration at the earliest).
@@ -83,7 +111,10 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   // Closes with RST.
   void abort();
   [[nodiscard]] bool open() const { return fd_.open(); }
-  [[nodiscard]] bool connecting() const { return connecting_; }
+  // Not usable yet: there is no connection, or its handshake is under way.
+  [[nodiscard]] bool connecting() const {
+    return connecting_ || (tls_ != nullptr && !tls_->session->established());
+  }
   [[nodiscard]] uint64_t bytes_read() const { return bytes_read_; }
   // Handed to the system so far.
   [[nodiscard]] uint64_t bytes_written() const { return bytes_written_; }
@@ -98,15 +129,37 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   void finish_connect();
   void read_some();
   bool flush();
-  bool write_out(std::string_view extra, std::size_t& extra_written);
+  bool write_out(Buffer& from, std::string_view extra, std::size_t& extra_written);
+  void deliver(std::string_view bytes);
+  [[nodiscard]] bool reading() const {
+    return !read_ended_ && (read_pauses_ == 0 || (tls_ && !tls_->session->established()));
+  }
   void fail(int error);
   void update_interest();
+  // --- connection_tls.cc; only with tls_ ---
+  void start_handshake();
+  void open_sealed(std::string_view ciphertext);
+  void fail_session();
+  void fail_unfinished();
+  // Moves output to ciphertext, a bounded amount at a time.
+  void seal();
+  // False on error (kept in pending_error_).
+  bool write_sealed();
+  void write_large_sealed(std::string_view bytes);
+  void send_cipher_once();
+  void say_goodbye();
+
+  struct Secure {
+    std::unique_ptr<tls::Session> session;
+    Buffer cipher;  // for the socket
+  };
 
   io::EventLoop& loop_;
   ConnectionEvents& events_;
   Fd fd_;
   std::optional<io::Poll> poll_;
   Buffer output_;
+  std::unique_ptr<Secure> tls_;  // null: plain text
   std::size_t watermark_ = 1024 * 1024;
   uint64_t bytes_read_ = 0;
   uint64_t bytes_written_ = 0;
@@ -121,6 +174,7 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   bool notify_flushed_ = false;
   bool watch_hangup_ = false;
   bool read_ended_ = false;
+  bool raw_ = false;
 };
 
 }  // namespace pillion::net

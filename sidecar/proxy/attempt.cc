@@ -10,7 +10,7 @@ void Attempt::start(upstream::Cluster& cluster, upstream::Pool& pool) {
   cluster_ = &cluster;
   pool_ = &pool;
   endpoint_ = pool.endpoint();
-  connection_ = nullptr;
+  exchange_ = nullptr;
   response_started_ = response_paused_ = false;
   started_ = cluster.loop().now();
   cluster_->hold();
@@ -33,10 +33,10 @@ bool Attempt::leave() {
 
 void Attempt::cancel() {
   if (!active_) return;
-  upstream::ClientConnection* connection = std::exchange(connection_, nullptr);
-  if (connection != nullptr) {
-    note_wire(*connection);
-    connection->abandon();
+  upstream::Exchange* exchange = std::exchange(exchange_, nullptr);
+  if (exchange != nullptr) {
+    note_wire(*exchange);
+    exchange->abandon();
   } else {
     cluster_->stats().upstream_rq_cancelled.add();
     pool_->cancel(*this);
@@ -44,12 +44,12 @@ void Attempt::cancel() {
   leave();
 }
 
-void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
+void Attempt::on_pool_ready(upstream::Exchange& exchange) {
   metrics::ClusterStats& stats = cluster_->stats();
   if (!pool_->limits().requests.try_take()) {
     stats.upstream_rq_active_overflow.add();
     leave();
-    connection.release_unused();
+    exchange.release_unused();
     stream_.on_attempt_failed(AttemptEnd::kOverflow,
                               {{Code::kOverload, Origin::kSelf, true, "too many requests"},
                                upstream::Evidence::kNothingSent,
@@ -61,12 +61,12 @@ void Attempt::on_pool_ready(upstream::ClientConnection& connection) {
   stats.upstream_rq_active.add();
   endpoint_->counts.rq_total.fetch_add(1, std::memory_order_relaxed);
   endpoint_->counts.rq_active.fetch_add(1, std::memory_order_relaxed);
-  connection_ = &connection;
+  exchange_ = &exchange;
   stream_.on_attempt_ready();
 }
 
 void Attempt::send_head(const http::RequestHead& head, bool end, bool tunnel) {
-  connection_->send_head(*this, head, end, tunnel);
+  exchange_->send_head(*this, head, end, tunnel);
 }
 
 void Attempt::on_pool_failed(upstream::PoolFailure failure, Error error) {
@@ -91,9 +91,9 @@ void Attempt::on_response_body(std::string_view data) {
 }
 
 void Attempt::on_connection_leaving() {
-  if (std::exchange(response_paused_, false)) connection_->resume_response();
-  note_wire(*connection_);
-  connection_ = nullptr;
+  if (std::exchange(response_paused_, false)) exchange_->resume_response();
+  note_wire(*exchange_);
+  exchange_ = nullptr;
 }
 
 void Attempt::on_response_end(http::Headers* trailers) {
@@ -101,20 +101,24 @@ void Attempt::on_response_end(http::Headers* trailers) {
   stream_.on_attempt_end(trailers);
 }
 
-void Attempt::note_wire(const upstream::ClientConnection& connection) {
+void Attempt::note_wire(const upstream::Exchange& exchange) {
   StreamInfo& info = stream_.info();
-  info.upstream_wire_sent += connection.request_wire_bytes();
-  info.upstream_wire_received += connection.response_wire_bytes();
-  info.upstream_header_sent += connection.request_header_bytes();
-  info.upstream_header_received += connection.response_header_bytes();
+  info.upstream_wire_sent += exchange.request_wire_bytes();
+  info.upstream_wire_received += exchange.response_wire_bytes();
+  info.upstream_header_sent += exchange.request_header_bytes();
+  info.upstream_header_received += exchange.response_header_bytes();
 }
 
 void Attempt::on_response_failed(const upstream::AttemptFailure& failure) {
-  if (connection_ != nullptr) note_wire(*connection_);
-  connection_ = nullptr;
+  if (exchange_ != nullptr) note_wire(*exchange_);
+  exchange_ = nullptr;
   if (!leave()) return;
-  bool malformed = failure.error.code == Code::kProtocol;
-  stream_.on_attempt_failed(malformed ? AttemptEnd::kProtocol : AttemptEnd::kReset, failure);
+  AttemptEnd end = failure.error.code == Code::kProtocol ? AttemptEnd::kProtocol
+                   : failure.by_goaway                   ? AttemptEnd::kReset
+                   : failure.refused                     ? AttemptEnd::kRefused
+                   : failure.reset                       ? AttemptEnd::kRemoteReset
+                                                         : AttemptEnd::kReset;
+  stream_.on_attempt_failed(end, failure);
 }
 
 void Attempt::on_request_drained() {
@@ -122,18 +126,18 @@ void Attempt::on_request_drained() {
 }
 
 void Attempt::pause_response() {
-  if (response_paused_ || connection_ == nullptr) return;
+  if (response_paused_ || exchange_ == nullptr) return;
   response_paused_ = true;
   cluster_->stats().upstream_flow_control_paused_reading_total.add();
-  connection_->pause_response();
+  exchange_->pause_response();
 }
 
 void Attempt::resume_response() {
   if (!response_paused_) return;
   response_paused_ = false;
-  if (connection_ == nullptr) return;
+  if (exchange_ == nullptr) return;
   cluster_->stats().upstream_flow_control_resumed_reading_total.add();
-  connection_->resume_response();
+  exchange_->resume_response();
 }
 
 }  // namespace pillion::proxy

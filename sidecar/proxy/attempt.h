@@ -17,8 +17,10 @@ enum class AttemptEnd : uint8_t {
   kOverflow,  // a circuit breaker
   kConnectFailed,
   kConnectTimeout,
-  kReset,     // the connection broke; see the evidence
-  kProtocol,  // the response was malformed
+  kReset,        // the connection broke; see the evidence
+  kRemoteReset,  // the endpoint reset the stream
+  kRefused,      // ... without having begun to work on it
+  kProtocol,     // the response was malformed
   kPerTryTimeout
 };
 
@@ -33,25 +35,27 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   // Gives the try up, whatever it is at; no callback follows.
   void cancel();
   // A connection is there and the request's head was sent.
-  [[nodiscard]] bool ready() const { return connection_ != nullptr; }
+  [[nodiscard]] bool ready() const { return exchange_ != nullptr; }
   // start() was called and neither an end nor cancel() has followed.
   [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] bool response_started() const { return response_started_; }
   void send_head(const http::RequestHead& head, bool end, bool tunnel);
-  void send_body(std::string_view data) { connection_->send_body(data); }
-  void send_end(const http::Headers* trailers) { connection_->send_end(trailers); }
-  [[nodiscard]] bool clogged() { return connection_ != nullptr && connection_->clogged(); }
+  void send_body(std::string_view data) { exchange_->send_body(data); }
+  void send_end(const http::Headers* trailers) { exchange_->send_end(trailers); }
+  [[nodiscard]] bool clogged() { return exchange_ != nullptr && exchange_->clogged(); }
   void pause_response();
   void resume_response();
-  void start_tunnel() { connection_->start_tunnel(); }
-  [[nodiscard]] upstream::ClientConnection* connection() { return connection_; }
+  void start_tunnel() { exchange_->start_tunnel(); }
+  [[nodiscard]] const upstream::ClientConnection& connection() const {
+    return exchange_->connection();
+  }
   [[nodiscard]] upstream::Cluster* cluster() { return cluster_; }
   [[nodiscard]] upstream::Pool* pool() { return pool_; }
   [[nodiscard]] const upstream::Endpoint& endpoint() const { return *endpoint_; }
   [[nodiscard]] Time started() const { return started_; }
 
  private:
-  void on_pool_ready(upstream::ClientConnection& connection) override;
+  void on_pool_ready(upstream::Exchange& exchange) override;
   void on_pool_failed(upstream::PoolFailure failure, Error error) override;
   Arena& response_arena() override;
   void on_response_head(http::ResponseHead& head, bool end) override;
@@ -60,7 +64,7 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   void on_response_end(http::Headers* trailers) override;
   void on_response_failed(const upstream::AttemptFailure& failure) override;
   void on_request_drained() override;
-  void note_wire(const upstream::ClientConnection& connection);
+  void note_wire(const upstream::Exchange& exchange);
   // Gives limits and gauges back; true the first time.
   bool leave();
 
@@ -69,7 +73,7 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   upstream::Pool* pool_ = nullptr;
   // Kept for the stream's log and for retries, when the pool may be gone.
   std::shared_ptr<const upstream::Endpoint> endpoint_;
-  upstream::ClientConnection* connection_ = nullptr;
+  upstream::Exchange* exchange_ = nullptr;
   Time started_{};
   bool active_ = false;
   bool counted_ = false;  // holds one of the cluster's requests

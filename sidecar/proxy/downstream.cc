@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sidecar/http/http1_writer.h"
+#include "sidecar/proxy/http2_downstream.h"
 
 namespace pillion::proxy {
 
@@ -33,7 +34,10 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
              listener_->config().buffer_limit,
              http.chain_name(),
              connection_.fd(),
-             worker.loop.now()},
+             worker.loop.now(),
+             http::Version::kHttp11,
+             false,
+             nullptr},
       timer_(io::Timer::of<&Downstream::on_timer>(worker.loop.timers(), *this)),
       opened_(worker.loop.now()) {
   connection_.set_watermark(listener_->config().buffer_limit);
@@ -50,9 +54,24 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
     lifetime_->arm(lifetime);
   }
   go_idle();
+  if (http_.tls() != nullptr) start_tls(*http_.tls());
 }
 
 Downstream::~Downstream() = default;
+
+void Downstream::start_tls(const ChainTls& tls) {
+  connection_.secure(tls.make_session());
+  facts_.tls = true;
+  http_.stats().downstream_cx_ssl_total.add();
+  http_.stats().downstream_cx_ssl_active.add();
+  if (config::Millis limit = tls.handshake_timeout(); limit.count() > 0) timer_.arm(limit);
+}
+
+void Downstream::on_connected() {
+  http_.tls()->counts().count_handshake(*connection_.session());
+  timer_.cancel();
+  if (state_ == State::kOpen) go_idle();
+}
 
 filter::ConnectionSlots& Downstream::connection_slots() {
   if (slots_ == nullptr) slots_ = std::make_unique<filter::ConnectionSlots>();
@@ -65,11 +84,65 @@ void Downstream::go_idle() {
 
 void Downstream::on_data(std::string_view bytes) {
   if (state_ != State::kOpen) return;  // a closing connection discards what still comes
+  if (!codec_chosen_ && !choose_codec(bytes)) return;
+  if (http2_ != nullptr) {
+    http2_->on_data(bytes);
+    return;
+  }
   if (!pending_.empty() || (stream_ != nullptr && parser_->paused())) {
     keep_pending(bytes);
     return;
   }
   feed(bytes);
+}
+
+bool Downstream::choose_codec(std::string_view bytes) {
+  using Codec = config::HttpConnectionManager::Codec;
+  // RFC 9113 section 3.4.
+  constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  Codec codec = http_.config().codec;
+  if (codec == Codec::kAuto) {
+    tls::Session* session = connection_.session();
+    std::string_view agreed = session == nullptr ? std::string_view{} : session->alpn();
+    if (agreed == "h2") codec = Codec::kHttp2;
+    if (agreed == "http/1.1" || agreed == "http/1.0") codec = Codec::kHttp1;
+  }
+  if (codec == Codec::kAuto) {
+    std::string_view rest = kPreface.substr(pending_.size());
+    bool matches = rest.starts_with(bytes.substr(0, rest.size()));
+    if (matches && bytes.size() < rest.size()) {
+      // A client that never completes it is held to the time for a request's head.
+      if (config::Millis limit = http_.config().request_headers_timeout;
+          limit.count() > 0 && pending_.empty())
+        timer_.arm(limit);
+      pending_.append(bytes);
+      return false;
+    }
+    codec = matches ? Codec::kHttp2 : Codec::kHttp1;
+  }
+  start_codec(codec == Codec::kHttp2);
+  if (pending_.empty()) return true;
+  // The beginning was held back; it goes first.
+  timer_.cancel();
+  go_idle();
+  Buffer first = std::move(pending_);
+  std::string held = first.to_string();
+  on_data(held);
+  return state_ == State::kOpen;
+}
+
+void Downstream::start_codec(bool http2) {
+  codec_chosen_ = true;
+  metrics::HttpStats& stats = http_.stats();
+  if (!http2) {
+    stats.downstream_cx_http1_total.add();
+    stats.downstream_cx_http1_active.add();
+    return;
+  }
+  stats.downstream_cx_http2_total.add();
+  stats.downstream_cx_http2_active.add();
+  facts_.version = http::Version::kHttp2;
+  http2_ = std::make_unique<Http2Downstream>(*this);
 }
 
 void Downstream::keep_pending(std::string_view bytes) {
@@ -129,10 +202,7 @@ void Downstream::feed_pending() {
 }
 
 Arena& Downstream::on_message_begin(http::StreamId) {
-  if (++requests_ == 1) {  // only now it is known to speak HTTP
-    http_.stats().downstream_cx_http1_total.add();
-    http_.stats().downstream_cx_http1_active.add();
-  }
+  ++requests_;
   chunked_ = ended_ = head_request_ = http10_ = false;
   // The bytes being fed were counted when they were read.
   read_before_ = connection_.bytes_read() - feeding_size_;
@@ -305,8 +375,14 @@ void Downstream::on_timer() {
   if (stream_ != nullptr && state_ == State::kOpen) return;
   if (state_ == State::kClosing) {
     stats.downstream_cx_delayed_close_timeout.add();
+  } else if (connection_.connecting()) {
+    listener_->stats().downstream_cx_transport_socket_connect_timeout.add();
   } else {
     stats.downstream_cx_idle_timeout.add();
+    if (http2_ != nullptr) {
+      http2_->drain();
+      return;
+    }
   }
   close(true);
 }
@@ -322,6 +398,10 @@ void Downstream::drain() {
 
 bool Downstream::end_when_idle() {
   if (state_ != State::kOpen) return false;
+  if (http2_ != nullptr) {
+    http2_->drain();
+    return true;
+  }
   close_after_ = true;
   // A request that has arrived but was not read yet is served, and not lost with its connection.
   if (stream_ == nullptr && !in_message()) connection_.read_now();
@@ -332,6 +412,7 @@ bool Downstream::end_when_idle() {
 
 void Downstream::abort(std::string_view details) {
   if (stream_ != nullptr) stream_->abort(details);
+  if (http2_ != nullptr) http2_->abort(details);
   close(true);
 }
 
@@ -349,16 +430,18 @@ void Downstream::on_end() {
 void Downstream::on_failed(Error error) {
   if (stream_ != nullptr && error.code == Code::kReset)
     stream_->info().downstream_close_type = "RemoteReset";
+  if (http_.tls() != nullptr) http_.tls()->counts().count_failure(*connection_.session());
   close(false);
 }
 
 void Downstream::on_drained() {
+  if (http2_ != nullptr) http2_->on_drained();
   if (stream_ != nullptr) stream_->on_downstream_drained();
 }
 
 void Downstream::close(bool by_us) {
   if (state_ == State::kClosed) return;
-  bool active = stream_ != nullptr;
+  bool active = stream_ != nullptr || (http2_ != nullptr && http2_->active());
   state_ = State::kClosed;
   metrics::HttpStats& stats = http_.stats();
   if (active) {
@@ -366,12 +449,15 @@ void Downstream::close(bool by_us) {
     (by_us ? stats.downstream_cx_destroy_local_active_rq
            : stats.downstream_cx_destroy_remote_active_rq)
         .add();
-    stream_->on_downstream_gone();
+    if (stream_ != nullptr) stream_->on_downstream_gone();
   }
+  if (http2_ != nullptr) http2_->on_gone();
   stats.downstream_cx_destroy.add();
   (by_us ? stats.downstream_cx_destroy_local : stats.downstream_cx_destroy_remote).add();
   stats.downstream_cx_active.sub();
-  if (requests_ > 0) stats.downstream_cx_http1_active.sub();
+  if (http_.tls() != nullptr) stats.downstream_cx_ssl_active.sub();
+  if (codec_chosen_)
+    (http2_ != nullptr ? stats.downstream_cx_http2_active : stats.downstream_cx_http1_active).sub();
   stats.downstream_cx_rx_bytes_total.add(connection_.bytes_read());
   stats.downstream_cx_tx_bytes_total.add(connection_.bytes_written());
   double ms = std::chrono::duration<double, std::milli>(worker_.loop.now() - opened_).count();
@@ -384,7 +470,7 @@ void Downstream::close(bool by_us) {
   timer_.cancel();
   lifetime_.reset();
   connection_.close();
-  TaggedNode<Downstream>::unlink();
+  TaggedNode<Inbound>::unlink();
   worker_.loop.delete_later(std::unique_ptr<io::Disposable>(this));
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// One HTTP/1.1 connection from a client: socket, codec and the stream of the moment. Serves
-// pipelined requests one after the other, decides when the connection ends, and holds nothing of
-// size while idle. Owned by its Worker through the loop's deletion list; worker thread.
+// One connection from a client: socket, codec and, for HTTP/1.1, the stream of the moment; HTTP/2
+// is left to an Http2Downstream. Serves pipelined requests one after the other, decides when the
+// connection ends, and holds nothing of size while idle. Owned by its Worker through the loop's
+// deletion list; worker thread.
 
 #include <memory>
 #include <string_view>
@@ -11,34 +12,45 @@
 #include "sidecar/http/codec.h"
 #include "sidecar/http/http1_parser.h"
 #include "sidecar/net/connection.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/stream.h"
 
 namespace pillion::proxy {
 
-class Downstream final : public io::Disposable,
+class Http2Downstream;
+
+class Downstream final : public Inbound,
                          public net::ConnectionEvents,
                          public http::CodecEvents,
-                         public StreamOwner,
-                         public TaggedNode<Downstream> {
+                         public StreamOwner {
  public:
   Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRuntime> listener,
              const HttpRuntime& http, net::Fd fd, const Address& remote, const Address& local);
   ~Downstream() override;
 
   // The server drains: closes now if idle, else after the response at hand.
-  void drain();
+  void drain() override;
   // Closes at once.
-  void abort(std::string_view details);
-  [[nodiscard]] const ListenerRuntime& listener() const { return *listener_; }
+  void abort(std::string_view details) override;
+  [[nodiscard]] const ListenerRuntime& listener() const override { return *listener_; }
+  // What listener filters found out, before the first byte.
+  void set_inspection(std::unique_ptr<Inspection> inspection) {
+    facts_.inspection = std::move(inspection);
+  }
+  // Bytes that were read before, as though they came now.
+  void receive(std::string_view bytes) { connection_.receive(bytes); }
 
  private:
+  friend class Http2Downstream;
+  friend class Http2ServerStream;
   enum class State : uint8_t { kOpen, kClosing /* flushing, then a delayed close */, kClosed };
 
   // net::ConnectionEvents
   void on_data(std::string_view bytes) override;
   void on_end() override;
   void on_failed(Error error) override;
+  void on_connected() override;
   void on_drained() override;
   void on_flushed() override;
   // http::CodecEvents
@@ -60,6 +72,9 @@ class Downstream final : public io::Disposable,
   void on_stream_done(bool intact, bool reset) override;
   filter::ConnectionSlots& connection_slots() override;
 
+  // Which version the client speaks. False while too little has come to tell.
+  [[nodiscard]] bool choose_codec(std::string_view bytes);
+  void start_codec(bool http2);
   void feed(std::string_view bytes);
   void feed_pending();
   void keep_pending(std::string_view bytes);
@@ -69,6 +84,7 @@ class Downstream final : public io::Disposable,
   // Closes after the response at hand, or now; true if now.
   bool end_when_idle();
   void go_idle();
+  void start_tls(const ChainTls& tls);
   void on_timer();
   void on_lifetime();
   void begin_close(bool wait_for_peer);
@@ -80,6 +96,7 @@ class Downstream final : public io::Disposable,
   net::Connection connection_;
   ConnectionFacts facts_;
   std::unique_ptr<http::Http1Parser> parser_;  // while there is something to parse
+  std::unique_ptr<Http2Downstream> http2_;
   Stream* stream_ = nullptr;
   Buffer pending_;   // bytes of pipelined requests that wait for the response at hand
   io::Timer timer_;  // idle while there is no stream; the delayed close afterwards
@@ -100,6 +117,7 @@ class Downstream final : public io::Disposable,
   bool pending_paused_ = false;
   bool read_closed_ = false;
   bool wait_for_peer_ = false;
+  bool codec_chosen_ = false;
 };
 
 }  // namespace pillion::proxy

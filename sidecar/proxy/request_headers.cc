@@ -134,6 +134,7 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
     if (forwarded.data() != h->value().data()) headers.set(HeaderId::kForwardedFor, forwarded);
   }
   bool single_hop = forwarded.find(',') == std::string_view::npos;
+  std::string_view proto = facts.tls ? "https" : "http";
   if (config.use_remote_address) {
     if (config.xff_num_trusted_hops > 0) {
       if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops - 1)) facts.remote = *a;
@@ -148,7 +149,7 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
     // A trusted proxy in front knows better by what address and scheme the client has come.
     bool first_hop = config.xff_num_trusted_hops == 0;
     if (first_hop || !headers.has(HeaderId::kForwardedProto))
-      headers.set_view(HeaderId::kForwardedProto, "http");
+      headers.set_view(HeaderId::kForwardedProto, proto);
     if (config.append_x_forwarded_port && (first_hop || !headers.has(HeaderId::kForwardedPort)))
       headers.set(HeaderId::kForwardedPort, std::to_string(facts.local_port));
     return;
@@ -157,7 +158,7 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
     facts.internal = single_hop && is_internal(*a, config);
     facts.remote = *a;
   }
-  if (!headers.has(HeaderId::kForwardedProto)) headers.add_view(HeaderId::kForwardedProto, "http");
+  if (!headers.has(HeaderId::kForwardedProto)) headers.add_view(HeaderId::kForwardedProto, proto);
 }
 
 // strip_any_host_port, strip_matching_host_port, strip_trailing_host_dot.

@@ -27,6 +27,7 @@ struct RequestFacts {
   Address& remote;
   uint16_t local_port = 0;
   bool internal = false;  // the request came from an internal address
+  bool tls = false;       // the client's connection is encrypted
 };
 
 // Path and header policies that may refuse the request: Host, normalization, underscores,

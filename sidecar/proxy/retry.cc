@@ -141,6 +141,7 @@ bool RetryState::wants(AttemptEnd end, bool request_started) const {
     return true;
   bool connect = end == AttemptEnd::kConnectFailed || end == AttemptEnd::kConnectTimeout;
   if ((on_ & config::kRetryConnectFailure) != 0 && connect) return true;
+  if ((on_ & config::kRetryRefusedStream) != 0 && end == AttemptEnd::kRefused) return true;
   return (on_ & config::kRetryResetBeforeRequest) != 0 && !request_started;
 }
 

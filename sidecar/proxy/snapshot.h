@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,13 @@
 #include "sidecar/metrics/http_stats.h"
 #include "sidecar/metrics/listener_stats.h"
 #include "sidecar/metrics/virtual_cluster_stats.h"
+#include "sidecar/net/socket.h"
 #include "sidecar/proxy/access_log.h"
+#include "sidecar/proxy/chain_match.h"
+#include "sidecar/proxy/chain_tls.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/local_reply.h"
+#include "sidecar/proxy/tcp_runtime.h"
 #include "sidecar/route/router.h"
 
 namespace pillion::proxy {
@@ -24,6 +30,7 @@ namespace pillion::proxy {
 struct SnapshotDeps {
   metrics::Registry& metrics;
   AccessLogSinks& log_sinks;
+  tls::ContextList* contexts = nullptr;  // where TLS contexts are kept, to be reloaded
 };
 
 // One filter chain with its HTTP connection manager, compiled.
@@ -35,6 +42,9 @@ class HttpRuntime {
   [[nodiscard]] const config::HttpConnectionManager& config() const { return *config_; }
   [[nodiscard]] const std::string& chain_name() const { return chain_name_; }
   [[nodiscard]] const route::Router& router() const { return *router_; }
+  // Of the filter chain that it ends; null in plain text.
+  [[nodiscard]] const ChainTls* tls() const { return tls_.get(); }
+  void set_tls(std::unique_ptr<ChainTls> tls) { tls_ = std::move(tls); }
   [[nodiscard]] const std::vector<std::unique_ptr<AccessLogger>>& loggers() const {
     return loggers_;
   }
@@ -42,6 +52,7 @@ class HttpRuntime {
   metrics::HttpStats& stats() const { return stats_.here(); }
   metrics::ListenerHttpStats& listener_stats() const { return listener_stats_.here(); }
   metrics::Http1Stats& http1_stats() const { return http1_stats_.here(); }
+  metrics::Http2Stats& http2_stats() const { return http2_stats_.here(); }
   metrics::TracingStats& tracing_stats() const { return tracing_stats_.here(); }
   // Of a virtual cluster ("other" where none matches), or of a route with a stat_prefix. Takes a
   // lock, so asked for only where the configuration has such.
@@ -60,9 +71,11 @@ class HttpRuntime {
   std::unique_ptr<route::Router> router_;
   std::vector<std::unique_ptr<AccessLogger>> loggers_;
   LocalReplyRewriter local_replies_;
+  std::unique_ptr<ChainTls> tls_;
   mutable metrics::PerWorker<metrics::HttpStats> stats_;
   mutable metrics::PerWorker<metrics::ListenerHttpStats> listener_stats_;
   mutable metrics::PerWorker<metrics::Http1Stats> http1_stats_;
+  mutable metrics::PerWorker<metrics::Http2Stats> http2_stats_;
   mutable metrics::PerWorker<metrics::TracingStats> tracing_stats_;
   using NamedStats = metrics::PerWorker<metrics::VirtualClusterStats>;
   metrics::VirtualClusterStats& named_stats(metrics::Scope scope, std::string key) const;
@@ -71,16 +84,47 @@ class HttpRuntime {
   mutable std::map<std::string, std::unique_ptr<NamedStats>> named_stats_;
 };
 
+// One filter chain, compiled: ends in one of the two.
+struct ChainRuntime {
+  const config::FilterChain* config;
+  std::unique_ptr<HttpRuntime> http;
+  std::unique_ptr<TcpRuntime> tcp;
+};
+
+// One listener filter, compiled: the stats are those of its kind.
+struct ListenerFilterRuntime {
+  const config::ListenerFilter* config;
+  std::unique_ptr<metrics::PerWorker<metrics::TlsInspectorStats>> tls_stats;
+  std::unique_ptr<metrics::PerWorker<metrics::HttpInspectorStats>> http_stats;
+  std::unique_ptr<metrics::PerWorker<metrics::ProxyProtocolStats>> proxy_stats;
+  std::unique_ptr<metrics::PerWorker<metrics::ProxyProtocolErrorStats>> proxy_errors;
+};
+
+// A connection on its way to the chain that serves it.
+struct Accepted {
+  net::Fd fd;
+  Address remote;
+  Address local;
+  std::unique_ptr<Inspection> inspection;  // null where no listener filter looked
+};
+
 // One listener, compiled: chooses the filter chain of each connection.
 class ListenerRuntime {
  public:
   static Result<std::unique_ptr<ListenerRuntime>, Problem> compile(
       std::shared_ptr<const config::Listener> config, const SnapshotDeps& deps);
   [[nodiscard]] const config::Listener& config() const { return *config_; }
-  // The connection manager for a connection, by Envoy's order of criteria: destination port,
-  // destination prefix, direct source prefix, source type, source prefix, source port; the most
-  // specific wins. Null: no match.
-  [[nodiscard]] const HttpRuntime* choose(const Address& local, const Address& remote) const;
+  // The chain for a connection, by Envoy's order of criteria (chain_match.h); the most specific
+  // wins. Null: no match.
+  [[nodiscard]] const ChainRuntime* choose(const ConnectionTraits& traits) const;
+  // Listener filters look at connections first.
+  [[nodiscard]] bool inspects() const { return !filters_.empty(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<ListenerFilterRuntime>>& filters() const {
+    return filters_;
+  }
+  // A chain asks for application protocols.
+  [[nodiscard]] bool matches_protocols() const { return matches_protocols_; }
+  metrics::DetectionStats& detection_stats() const { return detection_stats_.here(); }
   [[nodiscard]] const std::string& stat_name() const { return stat_name_; }
   metrics::ListenerStats& stats() const { return stats_.here(); }
   // Logs of the listener itself, one line per connection.
@@ -91,16 +135,20 @@ class ListenerRuntime {
  private:
   ListenerRuntime(std::shared_ptr<const config::Listener> config, std::string stat_name,
                   metrics::Registry& metrics);
-  struct Chain {
-    const config::FilterChain* config;
-    std::unique_ptr<HttpRuntime> http;
-  };
+  static Result<ChainRuntime, Problem> compile_chain(const config::FilterChain& chain,
+                                                     const std::string& listener_stat_name,
+                                                     ChainTls::Counts& counts,
+                                                     const SnapshotDeps& deps);
   std::shared_ptr<const config::Listener> config_;
   std::string stat_name_;
-  std::vector<Chain> chains_;
-  std::unique_ptr<HttpRuntime> default_chain_;
+  std::vector<ChainRuntime> chains_;
+  std::vector<const config::FilterChainMatch*> matches_;  // of chains_
+  std::optional<ChainRuntime> default_chain_;
+  std::vector<std::unique_ptr<ListenerFilterRuntime>> filters_;
+  bool matches_protocols_ = false;
   std::vector<std::unique_ptr<AccessLogger>> loggers_;
   mutable metrics::PerWorker<metrics::ListenerStats> stats_;
+  mutable metrics::PerWorker<metrics::DetectionStats> detection_stats_;
 };
 
 struct Snapshot {

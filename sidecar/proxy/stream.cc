@@ -34,16 +34,24 @@ Stream::Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& htt
   info_.start_wall = worker.loop.wall_now();
   info_.times.start = worker.loop.now();
   info_.connection_id = connection.id;
+  if (connection.inspection != nullptr) {
+    info_.requested_server_name = connection.inspection->server_name;
+    info_.dynamic_metadata = connection.inspection->metadata.get();
+  }
   info_.downstream_remote = &remote_;
   info_.downstream_direct_remote = &connection.remote;
   info_.downstream_local = info_.downstream_direct_local = &connection.local;
+  if (connection.inspection != nullptr) {
+    info_.downstream_direct_remote = &connection.inspection->direct_remote;
+    info_.downstream_direct_local = &connection.inspection->direct_local;
+  }
   info_.downstream_socket = connection.socket;
   info_.times.connection_start = connection.opened;
   info_.listener_name = connection.listener_name;
   info_.filter_chain_name = connection.filter_chain_name;
   metrics::HttpStats& stats = http.stats();
   stats.downstream_rq_total.add();
-  stats.downstream_rq_http1_total.add();
+  (http2() ? stats.downstream_rq_http2_total : stats.downstream_rq_http1_total).add();
   stats.downstream_rq_active.add();
   worker.active_streams.store(worker.active_streams.load(std::memory_order_relaxed) + 1,
                               std::memory_order_relaxed);

@@ -19,6 +19,7 @@
 #include "sidecar/format/stream_info.h"
 #include "sidecar/io/loop.h"
 #include "sidecar/proxy/attempt.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/retry.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/worker_context.h"
@@ -61,6 +62,9 @@ struct ConnectionFacts {
   std::string_view filter_chain_name;
   int socket = -1;
   Time opened{};
+  http::Version version = http::Version::kHttp11;  // kHttp2, or some HTTP/1
+  bool tls = false;
+  std::unique_ptr<Inspection> inspection{};  // null where no listener filter looked
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {
@@ -91,6 +95,10 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void on_request_malformed(const http::ProtocolError& error);
   // The client has closed or reset its connection.
   void on_downstream_gone();
+  // HTTP/2: the client has reset this stream, or has broken the rules in it.
+  void on_downstream_reset(std::string_view details, bool by_client);
+  // Too much waits for the client: the response's source may have to pause.
+  void on_downstream_congested();
   void on_downstream_drained();
   // The connection is being closed by the proxy (drain deadline).
   void abort(std::string_view details);
@@ -152,6 +160,13 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void forward(const config::ForwardAction& action);
   void redirect_to(const config::RedirectAction& action);
   void read_timeouts(const config::ForwardAction& action);
+  void read_grpc_timeout(const config::ForwardAction& action);
+  // How long the stream may last, by route or by grpc-timeout.
+  void limit_duration(const config::ForwardAction& action);
+  // The CONNECT request ends here: its tunnel goes to the cluster as plain TCP.
+  [[nodiscard]] bool ends_connect() const {
+    return action_->connect != nullptr && upgrade_ == "connect";
+  }
   void start_attempt();
   void note_attempted_host();
   void send_request_head();
@@ -167,11 +182,14 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void finish_response(http::Headers* trailers);
   void check_response_flow();
   void note_retry_refused(RetryDecision decision);
+  void count_outcome(const http::ResponseHead& head, bool end);
+  void count_grpc_outcome(const http::Headers* trailers);
   void on_interim(const http::ResponseHead& head);
   void edit_upstream_response(http::ResponseHead& head);
   // A reply of our own. Details and body live as long as the stream or are static.
   void reply(int status, std::string_view body, std::string_view details,
              std::optional<ResponseFlag> flag = std::nullopt);
+  void reply(filter::LocalReply wanted);
   void reply_for(AttemptEnd end, const upstream::AttemptFailure& failure);
   void edit_own_response(http::ResponseHead& head);
   static bool pool_counts_as_error(AttemptEnd end);
@@ -190,6 +208,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void touch() {
     if (idle_limit_ > Duration::zero()) idle_timer_.arm(idle_limit_);
   }
+  [[nodiscard]] bool http2() const { return connection_.version == http::Version::kHttp2; }
   // The single end of every stream.
   void finish(bool reset);
   void find_named_stats();
@@ -243,6 +262,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   bool interim_counted_ = false;
   bool timeout_alt_response_ = false;  // x-envoy-upstream-rq-timeout-alt-response: 204 for 504
   bool internal_ = false;              // the request came from an internal address
+  bool grpc_outcome_due_ = false;      // gRPC: the trailers say whether the endpoint did well
   bool request_flow_paused_ = false;
   bool retry_pending_ = false;
   bool request_sent_ = false;  // a head was written upstream in the attempt at hand
@@ -252,6 +272,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   Duration timeout_{};
   Duration per_try_timeout_{};
   Duration idle_limit_{};
+  Time grpc_deadline_{};  // from grpc-timeout, where the route follows it
   io::Timer timeout_timer_;
   io::Timer per_try_timer_;  // also the back-off before a retry
   io::Timer idle_timer_;

@@ -8,7 +8,7 @@ namespace pillion::proxy {
 
 void Stream::begin_without_head() {
   request_ = arena_.make<http::RequestHead>(arena_);
-  info_.protocol = http::Version::kHttp11;  // what this codec speaks
+  info_.protocol = connection_.version;  // what this codec speaks
   enter(Phase::kFilterRequest);
   owner_.close_after_response();
 }
@@ -84,7 +84,12 @@ void Stream::on_max_duration() {
     fail_after_head("max_duration_timeout");
     return;
   }
-  reply(request_complete_ ? 504 : 408, "downstream duration timeout", "max_duration_timeout");
+  filter::LocalReply wanted;
+  wanted.status = request_complete_ ? 504 : 408;
+  wanted.body = "downstream duration timeout";
+  wanted.details = "max_duration_timeout";
+  wanted.grpc_status = 4;  // DEADLINE_EXCEEDED
+  reply(wanted);
 }
 
 void Stream::on_request_malformed(const http::ProtocolError& error) {
@@ -104,10 +109,23 @@ void Stream::on_downstream_gone() {
   info_.set_flag(ResponseFlag::kDownstreamConnectionTermination);
   info_.response_code_details = "downstream_remote_disconnect";
   info_.times.connection_end = worker_.loop.now();
-  if (!info_.protocol)
-    info_.protocol = http::Version::kHttp11;  // it got no further than this codec
+  if (!info_.protocol) info_.protocol = connection_.version;  // it got no further than this codec
   count_rx_reset();
   finish(true);
+}
+
+void Stream::on_downstream_reset(std::string_view details, bool by_client) {
+  if (done()) return;
+  info_.set_flag(by_client ? ResponseFlag::kDownstreamRemoteReset
+                           : ResponseFlag::kDownstreamProtocolError);
+  info_.response_code_details = details;
+  if (!info_.protocol) info_.protocol = connection_.version;
+  if (by_client) count_rx_reset();
+  finish(true);
+}
+
+void Stream::on_downstream_congested() {
+  if (!done() && attempt_.ready()) check_response_flow();
 }
 
 void Stream::abort(std::string_view details) {

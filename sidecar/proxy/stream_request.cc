@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "sidecar/base/text.h"
+#include "sidecar/http/grpc.h"
+#include "sidecar/http/websocket.h"
 #include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/stream.h"
+#include "sidecar/proxy/tcp_connector.h"
 #include "sidecar/proxy/trace_reason.h"
 
 namespace pillion::proxy {
@@ -60,7 +63,7 @@ bool Stream::admit_request() {
   if (head.authority.empty() && head.version == http::Version::kHttp10 &&
       !config.default_host_for_http_10.empty())
     head.authority = config.default_host_for_http_10;
-  if (!config.allow_absolute_url && !head.scheme.empty()) {
+  if (!config.allow_absolute_url && !head.scheme.empty() && !http2()) {
     http_.stats().downstream_rq_non_relative_path.add();
     reply(404, {}, "absolute_path_rejected");
     return false;
@@ -101,6 +104,7 @@ bool Stream::admit_request() {
                                                    : std::string_view(head.protocol);
   tunnel_wanted_ = !upgrade_.empty();
   RequestFacts facts{connection_.remote, remote_, connection_.local.port()};
+  facts.tls = connection_.tls;
   prepare_request(head, config, facts, worker_);
   internal_ = facts.internal;
   info_.request_id = head.headers.value(HeaderId::kRequestId);
@@ -160,13 +164,27 @@ void Stream::choose_route() {
     else
       idle_timer_.cancel();
   }
-  if (action != nullptr && action->max_stream_duration) {
-    duration_timer_.reset();
-    if (action->max_stream_duration->count() > 0) {
-      duration_timer_ = io::Timer::make<&Stream::on_max_duration>(worker_.loop.timers(), *this);
-      duration_timer_->arm(info_.times.start + *action->max_stream_duration - worker_.loop.now());
+  if (action != nullptr) limit_duration(*action);
+}
+
+void Stream::limit_duration(const config::ForwardAction& action) {
+  std::optional<Duration> most;
+  if (action.max_stream_duration) most = *action.max_stream_duration;
+  if (action.grpc != nullptr && action.grpc->header_max && request_->is_grpc()) {
+    if (auto asked = http::parse_grpc_timeout(request_->headers.value(HeaderId::kGrpcTimeout))) {
+      Duration cap = *action.grpc->header_max;
+      most = cap > Duration::zero() ? std::min(*asked, cap) : *asked;
+      grpc_deadline_ = info_.times.start + *most;
+      Duration offset = action.grpc->header_offset;
+      // What asks for no time at all gets no timer of zero, which means none.
+      most = std::max(*most > offset ? *most - offset : *most, Duration(1));
     }
   }
+  if (!most) return;
+  duration_timer_.reset();
+  if (*most <= Duration::zero()) return;
+  duration_timer_ = io::Timer::make<&Stream::on_max_duration>(worker_.loop.timers(), *this);
+  duration_timer_->arm(info_.times.start + *most - worker_.loop.now());
 }
 
 void Stream::choose_trace(const config::Tracing& configured) {
@@ -308,6 +326,7 @@ void Stream::read_timeouts(const config::ForwardAction& action) {
     if (!value) return std::nullopt;
     return std::chrono::milliseconds(*value);
   };
+  if (action.grpc != nullptr && action.grpc->max) read_grpc_timeout(action);
   if (auto t = milliseconds(HeaderId::kEnvoyTimeoutMs)) timeout_ = *t;
   if (auto t = milliseconds(HeaderId::kEnvoyPerTryTimeoutMs)) per_try_timeout_ = *t;
   timeout_alt_response_ = headers.remove(HeaderId::kEnvoyTimeoutAltResponse) > 0;
@@ -323,6 +342,18 @@ void Stream::read_timeouts(const config::ForwardAction& action) {
   }
 }
 
+void Stream::read_grpc_timeout(const config::ForwardAction& action) {
+  if (!request_->is_grpc()) return;
+  // Without a deadline of its own a request has as much time as the route gives.
+  timeout_ = http::parse_grpc_timeout(request_->headers.value(HeaderId::kGrpcTimeout))
+                 .value_or(Duration::zero());
+  Duration offset = action.grpc->offset;
+  if (timeout_ > offset) timeout_ -= offset;
+  Duration cap = *action.grpc->max;
+  if (cap > Duration::zero() && (timeout_ == Duration::zero() || timeout_ > cap)) timeout_ = cap;
+  if (timeout_ > Duration::zero()) grpc_deadline_ = worker_.loop.now() + timeout_;
+}
+
 void Stream::start_attempt() {
   retry_pending_ = false;
   request_sent_ = false;
@@ -331,6 +362,10 @@ void Stream::start_attempt() {
     request_->headers.set_view(HeaderId::kEnvoyAttemptCount,
                                arena_.copy(std::to_string(info_.attempts)));
   }
+  // Each try is told how much is left.
+  if (grpc_deadline_ != Time{})
+    request_->headers.set(HeaderId::kGrpcTimeout,
+                          http::format_grpc_timeout(grpc_deadline_ - worker_.loop.now()));
   upstream::PickHint hint;
   const upstream::Endpoint* tried[1] = {nullptr};
   hint.now = worker_.loop.now();
@@ -340,7 +375,8 @@ void Stream::start_attempt() {
     hint.avoid = tried;
     hint.attempts = action_->retry->host_selection_attempts;
   }
-  upstream::Pool* pool = cluster_->choose(hint, action_->priority);
+  upstream::Pool* pool = ends_connect() ? cluster_->choose_raw(hint, action_->priority)
+                                        : cluster_->choose(hint, action_->priority, http2());
   if (pool == nullptr) {
     cluster_->stats().upstream_cx_none_healthy.add();
     charge_upstream(503, false);
@@ -369,7 +405,7 @@ void Stream::note_attempted_host() {
 
 void Stream::on_attempt_ready() {
   count_named([](metrics::VirtualClusterStats& s) { s.upstream_rq_total.add(); });
-  upstream::ClientConnection& connection = *attempt_.connection();
+  const upstream::ClientConnection& connection = attempt_.connection();
   StreamTimes& times = info_.times;
   times.upstream_connect_start = connection.connect_started();
   times.upstream_connected = connection.connected();
@@ -379,7 +415,7 @@ void Stream::on_attempt_ready() {
   if (times.pool_ready == Time{}) times.pool_ready = worker_.loop.now();
   for (AttemptedHost* host = info_.attempted; host != nullptr; host = host->next)
     if (host->next == nullptr) host->connection_id = connection.id();
-  info_.upstream_protocol = http::Version::kHttp11;
+  if (!ends_connect()) info_.upstream_protocol = connection.version();
   send_request_head();
   // What has arrived while there was no connection.
   bool whole = request_passed_ || request_trailers_ != nullptr;
@@ -405,6 +441,8 @@ void Stream::on_attempt_ready() {
     if (per_try_timeout_ > Duration::zero()) per_try_timer_.arm(per_try_timeout_);
   }
   check_request_flow();
+  // While the client does not read what it has, nothing further is read for it.
+  if (attempt_.ready() && owner_.clogged()) attempt_.pause_response();
 }
 
 void Stream::send_request_head() {
@@ -414,8 +452,17 @@ void Stream::send_request_head() {
                              action_->append_x_forwarded_host,
                              !http_.config().suppress_envoy_headers);
   bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
-  attempt_.send_head(*request_, end, !upgrade_.empty());
+  const bool tunnel = !upgrade_.empty();
+  if (tunnel && !request_->protocol.empty() &&
+      attempt_.connection().version() == http::Version::kHttp11)
+    http::complete_upgrade_request(*request_, worker_.random);
+  attempt_.send_head(*request_, end, tunnel);
   request_sent_ = true;
+  if (!ends_connect() || action_->connect->proxy_protocol == nullptr) return;
+  const Inspection* inspection = connection_.inspection.get();
+  attempt_.send_body(proxy_header(
+      *action_->connect->proxy_protocol,
+      {connection_.remote, connection_.local, inspection ? &inspection->tlvs : nullptr}));
 }
 
 void Stream::on_request_body(std::string_view data) {
@@ -442,10 +489,14 @@ void Stream::on_request_end(http::Headers* trailers) {
   request_complete_ = true;
   if (head_was_all || local_reply_) return;
   touch();
+  if (is_tunnel_) {
+    if (attempt_.ready()) attempt_.send_end(nullptr);
+    return;
+  }
   info_.times.request_received = worker_.loop.now();
   timeout_timer_.cancel();
   if (phase_ == Phase::kAttempt && timeout_ > Duration::zero()) timeout_timer_.arm(timeout_);
-  if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
+  if (trailers != nullptr && !http2() && !http_.config().enable_trailers) trailers = nullptr;
   if (trailers != nullptr) {
     if (chain_.empty())
       on_request_trailers_done(*trailers);

@@ -2,8 +2,11 @@
 // downstream.
 
 #include <algorithm>
+#include <utility>
 
 #include "sidecar/base/text.h"
+#include "sidecar/http/grpc.h"
+#include "sidecar/http/websocket.h"
 #include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/stream.h"
 
@@ -24,6 +27,10 @@ std::string_view reset_reason(AttemptEnd end) {
       return "connection timeout";
     case AttemptEnd::kProtocol:
       return "protocol error";
+    case AttemptEnd::kRemoteReset:
+      return "remote reset";
+    case AttemptEnd::kRefused:
+      return "remote refused stream reset";
     case AttemptEnd::kReset:
     case AttemptEnd::kPerTryTimeout:
       break;
@@ -42,6 +49,9 @@ ResponseFlag flag_of(AttemptEnd end) {
       return ResponseFlag::kUpstreamProtocolError;
     case AttemptEnd::kReset:
       return ResponseFlag::kUpstreamConnectionTermination;
+    case AttemptEnd::kRemoteReset:
+    case AttemptEnd::kRefused:
+      return ResponseFlag::kUpstreamRemoteReset;
     case AttemptEnd::kPerTryTimeout:
       break;
   }
@@ -88,12 +98,15 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
     count_named([](metrics::VirtualClusterStats& s) { s.upstream_rq_retry_success.add(); });
   response_kind_.canary =
       attempt_.endpoint().canary || head.headers.value(HeaderId::kEnvoyCanary) == "true";
-  auto& counts = attempt_.endpoint().counts;
-  (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
+  count_outcome(head, end);
   charge_upstream(head.status, false);
   if (tunnel) {
     is_tunnel_ = true;
     attempt_.start_tunnel();
+    // What came as HTTP/2 knows nothing of the HTTP/1.1 handshake.
+    if (!http2() && !request_->protocol.empty() &&
+        attempt_.connection().version() == http::Version::kHttp2)
+      http::complete_upgrade_response(*request_, head);
   } else {
     // An upgrade that the origin declines ends both connections: neither request has an end.
     upgrade_ = {};
@@ -105,6 +118,26 @@ void Stream::on_attempt_head(http::ResponseHead& head, bool end) {
   edit_upstream_response(head);
   response_head_end_ = end;
   begin_response(head, end);
+}
+
+void Stream::count_outcome(const http::ResponseHead& head, bool end) {
+  auto& counts = attempt_.endpoint().counts;
+  if (head.status < 500 && request_->is_grpc()) {
+    if (end)
+      count_grpc_outcome(&head.headers);
+    else
+      grpc_outcome_due_ = true;
+    return;
+  }
+  (head.status < 500 ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
+}
+
+void Stream::count_grpc_outcome(const http::Headers* trailers) {
+  std::optional<unsigned> status;
+  if (trailers != nullptr) status = http::grpc_status_in(*trailers);
+  bool good = status && http::http_status_of_grpc(*status) < 500;
+  auto& counts = attempt_.endpoint().counts;
+  (good ? counts.rq_success : counts.rq_error).fetch_add(1, std::memory_order_relaxed);
 }
 
 void Stream::edit_upstream_response(http::ResponseHead& head) {
@@ -152,6 +185,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
     return;
   }
   info_.times.response_last = worker_.loop.now();
+  if (std::exchange(grpc_outcome_due_, false)) count_grpc_outcome(trailers);
   if (is_tunnel_) {
     info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
     info_.set_flag(ResponseFlag::kUpstreamConnectionTermination);
@@ -167,7 +201,7 @@ void Stream::on_attempt_end(http::Headers* trailers) {
     cluster_->response_stats().record_time(ms, response_kind_);
     count_named([ms](metrics::VirtualClusterStats& s) { s.upstream_rq_time.record(ms); });
   }
-  if (trailers != nullptr && !http_.config().enable_trailers) trailers = nullptr;
+  if (trailers != nullptr && !http2() && !http_.config().enable_trailers) trailers = nullptr;
   upstream_done_ = true;
   if (response_head_end_) {
     if (head_sent_) finish_response(nullptr);
@@ -184,14 +218,17 @@ void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& f
   if (failure.was_reset) info_.upstream_close_type = "RemoteReset";
   if (attempt_.response_started()) {
     info_.set_flag(flag_of(end));
-    fail_after_head(arena_.concat(
-        "upstream_reset_after_response_started{",
-        end == AttemptEnd::kProtocol ? "protocol_error" : "connection_termination", "}"));
+    fail_after_head(arena_.concat("upstream_reset_after_response_started{",
+                                  end == AttemptEnd::kProtocol      ? "protocol_error"
+                                  : end == AttemptEnd::kRemoteReset ? "remote_reset"
+                                                                    : "connection_termination",
+                                  "}"));
     return;
   }
   per_try_timer_.cancel();
   bool untouched = failure.evidence != upstream::Evidence::kUnknown;
-  if (end == AttemptEnd::kReset && untouched && failure.reused_connection && replayable_ &&
+  bool stale = failure.reused_connection || failure.by_goaway;
+  if (end == AttemptEnd::kReset && untouched && stale && replayable_ &&
       info_.attempts <= kMaxStaleConnections + retry_.retries() && !is_tunnel_) {
     // The connection was closed while it was idle and nobody has seen the request: send it again at
     // once.
@@ -240,7 +277,8 @@ void Stream::reply_for(AttemptEnd end, const upstream::AttemptFailure& failure) 
   std::string_view again = retry_.retries() > 0 ? "retried and the latest " : "";
   std::string_view transport;
   if (end == AttemptEnd::kConnectFailed) {
-    std::string words = std::string("delayed_connect_error:_") + failure.error.what;
+    std::string words = failure.error.what;
+    if (failure.error.code != Code::kTls) words.insert(0, "delayed_connect_error:_");
     std::replace(words.begin(), words.end(), ' ', '_');
     transport = arena_.copy(words);
     info_.upstream_transport_failure = transport;
@@ -304,6 +342,10 @@ void Stream::reply(int status, std::string_view body, std::string_view details,
   wanted.body = body;
   wanted.details = details;
   if (flag) wanted.flag = *flag;
+  reply(wanted);
+}
+
+void Stream::reply(filter::LocalReply wanted) {
   struct Edits {
     Stream& stream;
   } edits{*this};

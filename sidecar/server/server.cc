@@ -68,8 +68,10 @@ Result<Unit, std::vector<std::string>> Server::prepare() {
   log_sinks_ = std::make_unique<proxy::AccessLogSinks>(
       registry_, options_.file_flush_interval,
       validate ? proxy::AccessLogSinks::Files::kCheck : proxy::AccessLogSinks::Files::kOpen);
-  auto snapshot = proxy::compile_snapshot(bootstrap_, {registry_, *log_sinks_});
+  auto snapshot = proxy::compile_snapshot(bootstrap_, {registry_, *log_sinks_, &contexts_});
   if (!snapshot) return Unexpected(only(snapshot.error()));
+  auto tls = upstream::check_tls(bootstrap_.clusters);
+  if (!tls) return Unexpected(only(tls.error()));
   snapshot_ = *std::move(snapshot);
   for (const config::AccessLog& log : bootstrap_.admin.access_logs) {
     auto logger = proxy::AccessLogger::compile(log, *log_sinks_);
@@ -87,10 +89,12 @@ Result<Unit, std::vector<std::string>> Server::prepare() {
   sockets_ = *std::move(opened);
   process_.local_address = find_local_address(options_.local_address_ip_version);
   process_.zone = bootstrap_.node.locality.zone;
-  clusters_ = std::make_unique<upstream::ClusterDirectory>(loop_, registry_);
+  clusters_ = std::make_unique<upstream::ClusterDirectory>(loop_, registry_, Random::from_system(),
+                                                           &contexts_);
   auto admin = open_admin();
   if (!admin) return Unexpected(only(admin.error()));
   clusters_->apply(bootstrap_.clusters);
+  secret_watch_ = std::make_unique<SecretWatch>(loop_, registry_, contexts_);
   return Unit{};
 }
 
@@ -167,7 +171,8 @@ void Server::fill_admin() {
         uint64_t sum = 0;
         for (auto& worker : workers_) sum += worker->connections();
         return sum;
-      });
+      },
+      [this] { return SecretWatch::days_until_expiry(contexts_, loop_.wall_now()); });
   stats_->facts.concurrency = options_.concurrency;
   stats_->facts.clusters = bootstrap_.clusters.size();
   stats_->facts.runtime_keys = bootstrap_.runtime.size();

@@ -20,6 +20,7 @@
 #include "sidecar/server/drain.h"
 #include "sidecar/server/listen_sockets.h"
 #include "sidecar/server/options.h"
+#include "sidecar/server/secret_watch.h"
 #include "sidecar/server/server_stats.h"
 #include "sidecar/server/worker.h"
 #include "sidecar/upstream/cluster_directory.h"
@@ -83,6 +84,7 @@ class Server {
   proxy::ProcessState process_;
   Lifecycle life_;
   config::Bootstrap bootstrap_;
+  tls::ContextList contexts_;
   std::unique_ptr<proxy::AccessLogSinks> log_sinks_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::unique_ptr<upstream::ClusterDirectory> clusters_;
@@ -93,6 +95,7 @@ class Server {
   std::unique_ptr<AdminServer> admin_server_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<ServerStatsSource> stats_;
+  std::unique_ptr<SecretWatch> secret_watch_;
   std::vector<std::unique_ptr<io::SignalWatcher>> signals_;
   io::Timer drain_timer_;
   ListenerDrain listener_drain_;

@@ -9,11 +9,13 @@ namespace pillion::server {
 
 ServerStatsSource::ServerStatsSource(metrics::Registry& registry, const Lifecycle& life,
                                      std::function<Time()> now,
-                                     std::function<uint64_t()> connections)
+                                     std::function<uint64_t()> connections,
+                                     std::function<std::optional<int64_t>()> days_to_expiry)
     : registry_(registry),
       life_(life),
       now_(std::move(now)),
       connections_(std::move(connections)),
+      days_to_expiry_(std::move(days_to_expiry)),
       started_(now_()) {
   registry_.add_source(*this);
 }
@@ -50,8 +52,9 @@ void ServerStatsSource::collect_server(metrics::Collector& to) const {
   stats.memory_heap_size.set(static_cast<int64_t>(memory.heap));
   stats.memory_physical_size.set(static_cast<int64_t>(memory.resident));
   stats.total_connections.set(static_cast<int64_t>(connections_()));
-  // What Envoy shows when there is no certificate.
-  stats.days_until_first_cert_expiring.set(std::numeric_limits<uint32_t>::max());
+  // Without a certificate the number is Envoy's.
+  stats.days_until_first_cert_expiring.set(
+      days_to_expiry_().value_or(std::numeric_limits<uint32_t>::max()));
   if (facts.initialization)
     stats.initialization_time_ms.record(static_cast<double>(
         duration_cast<std::chrono::milliseconds>(*facts.initialization).count()));

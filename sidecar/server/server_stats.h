@@ -30,9 +30,10 @@ struct ServerFacts {
 class ServerStatsSource final : public metrics::ScrapeSource {
  public:
   // Joins the registry, and leaves it when destroyed. `connections` counts those of clients, on all
-  // workers.
+  // workers; `days_to_expiry` is nothing where there is no certificate.
   ServerStatsSource(metrics::Registry& registry, const Lifecycle& life, std::function<Time()> now,
-                    std::function<uint64_t()> connections);
+                    std::function<uint64_t()> connections,
+                    std::function<std::optional<int64_t>()> days_to_expiry);
   ~ServerStatsSource() override;
   ServerStatsSource(const ServerStatsSource&) = delete;
   ServerStatsSource& operator=(const ServerStatsSource&) = delete;
@@ -49,6 +50,7 @@ class ServerStatsSource final : public metrics::ScrapeSource {
   const Lifecycle& life_;
   const std::function<Time()> now_;
   const std::function<uint64_t()> connections_;
+  const std::function<std::optional<int64_t>()> days_to_expiry_;
   const Time started_;
 };
 

@@ -5,16 +5,17 @@
 
 #include "sidecar/base/text.h"
 #include "sidecar/upstream/cluster.h"
+#include "sidecar/upstream/http2_client.h"
 #include "sidecar/upstream/pool.h"
 
 namespace pillion::upstream {
-
-namespace {
 
 const config::UpstreamHttp& http_options(const config::Cluster& cluster) {
   static const config::UpstreamHttp kDefaults;
   return cluster.http ? *cluster.http : kDefaults;
 }
+
+namespace {
 
 http::CodecLimits limits_of(const config::Cluster& cluster) {
   const config::UpstreamHttp& http = http_options(cluster);
@@ -33,6 +34,13 @@ bool has_token(const http::Headers& headers, http::HeaderId id, std::string_view
          headers.any_value(http::header_name(id), [token](std::string_view value) {
            return list_has_token(value, token);
          });
+}
+
+// What ALPN offers where the configuration does not say.
+std::vector<std::string> protocols_of(Speaks speaks) {
+  if (speaks == Speaks::kRaw) return {};
+  if (speaks == Speaks::kAuto) return {"h2", "http/1.1"};
+  return {speaks == Speaks::kHttp2 ? "h2" : "http/1.1"};
 }
 
 double milliseconds(Duration d) {
@@ -58,6 +66,8 @@ ClientConnection::ClientConnection(Pool& pool, net::Fd fd, uint64_t id)
       id_(id),
       connect_started_(pool.cluster().loop().now()) {
   connection_.set_watermark(pool.cluster().config().buffer_limit);
+  if (ClusterTls* tls = pool.cluster().tls())
+    connection_.secure(tls->make_session(*pool.endpoint(), protocols_of(pool.speaks())));
   idle_timer_.arm(pool.cluster().config().connect_timeout);
 }
 
@@ -69,11 +79,45 @@ const Endpoint& ClientConnection::endpoint() const {
 
 void ClientConnection::on_connected() {
   idle_timer_.cancel();
+  if (ClusterTls* tls = pool_.cluster().tls())
+    tls->counts().count_handshake(*connection_.session());
   connected_ = pool_.cluster().loop().now();
   local_ = net::local_address(connection_.fd());
   pool_.cluster().stats().upstream_cx_connect_ms.record(
       milliseconds(connected_ - connect_started_));
+  metrics::ClusterStats& stats = pool_.cluster().stats();
+  bool agreed = pool_.speaks() == Speaks::kAuto;  // else it was counted when it was begun
+  if (should_speak_http2()) {
+    http2_ = std::make_unique<Http2Client>(*this, http_options(pool_.cluster().config()));
+    if (agreed) stats.upstream_cx_http2_total.add();
+  } else if (agreed) {
+    stats.upstream_cx_http1_total.add();
+  }
   pool_.on_ready(*this);
+}
+
+bool ClientConnection::should_speak_http2() {
+  if (pool_.speaks() != Speaks::kAuto) return pool_.speaks() == Speaks::kHttp2;
+  const tls::Session* session = connection_.session();
+  return session != nullptr && session->alpn() == "h2";
+}
+
+bool ClientConnection::raw() const {
+  return pool_.speaks() == Speaks::kRaw;
+}
+
+void ClientConnection::answer_raw() {
+  if (!raw() || raw_answered_ || events_ == nullptr) return;
+  raw_answered_ = true;
+  Arena& arena = events_->response_arena();
+  auto* head = arena.make<http::ResponseHead>(arena);
+  head->status = 200;
+  events_->on_response_head(*head, false);
+}
+
+void ClientConnection::retire() {
+  retired_ = true;
+  if (http2_ != nullptr) http2_->on_retired();
 }
 
 void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead& head, bool end,
@@ -82,6 +126,12 @@ void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead
   written_at_start_ = connection_.bytes_written() + connection_.unsent();
   read_at_start_ = connection_.bytes_read();
   response_done_ = false;
+  if (raw()) {
+    // The answer follows once this call has returned.
+    retired_ = true;
+    connection_.notify_flushed();
+    return;
+  }
   bool connect = head.method == http::Method::kConnect;
   parser_.expect(head.method == http::Method::kHead ? http::ExpectedBody::kNone
                  : connect                          ? http::ExpectedBody::kTunnel
@@ -111,6 +161,10 @@ void ClientConnection::send_body(std::string_view data) {
 
 void ClientConnection::send_end(const http::Headers* trailers) {
   if (closed_) return;
+  if (tunnel_) {
+    connection_.shutdown_write();
+    return;
+  }
   bool pass = http_options(pool_.cluster().config()).enable_trailers;
   if (chunked_) http::write_last_chunk(connection_.output(), pass ? trailers : nullptr);
   request_done_ = true;
@@ -118,7 +172,7 @@ void ClientConnection::send_end(const http::Headers* trailers) {
 
 void ClientConnection::start_tunnel() {
   tunnel_ = true;
-  parser_.start_tunnel();
+  if (!raw()) parser_.start_tunnel();
 }
 
 void ClientConnection::release_unused() {
@@ -136,10 +190,19 @@ Arena& ClientConnection::on_message_begin(http::StreamId) {
 }
 
 void ClientConnection::on_data(std::string_view bytes) {
+  if (http2_ != nullptr) {
+    http2_->on_data(bytes);
+    return;
+  }
   if (events_ == nullptr) {
     // An idle peer has nothing to say; whatever this is, it answers no request of ours.
     pool_.cluster().stats().upstream_cx_protocol_error.add();
     close(true);
+    return;
+  }
+  if (raw()) {
+    answer_raw();
+    if (events_ != nullptr) events_->on_response_body(bytes);
     return;
   }
   Result<std::size_t> taken = parser_.feed(bytes);
@@ -209,11 +272,16 @@ void ClientConnection::complete(http::Headers* trailers, bool by_us) {
 
 void ClientConnection::on_end() {
   ended_ = true;
+  if (http2_ != nullptr) {
+    fail({Code::kReset, Origin::kUpstream, false, "connection closed by upstream"}, false);
+    return;
+  }
   if (events_ == nullptr) {
     close(false);
     return;
   }
-  if (tunnel_) {
+  answer_raw();
+  if (tunnel_ && events_ != nullptr) {
     ResponseEvents* events = std::exchange(events_, nullptr);
     count_cut_request(false);
     events->on_connection_leaving();
@@ -236,6 +304,7 @@ void ClientConnection::on_end() {
 }
 
 void ClientConnection::on_failed(Error error) {
+  if (ClusterTls* tls = pool_.cluster().tls()) tls->counts().count_failure(*connection_.session());
   if (connection_.connecting()) {
     pool_.cluster().stats().upstream_cx_connect_fail.add();
     pool_.cluster().stats().upstream_cx_destroy.add();
@@ -282,16 +351,27 @@ void ClientConnection::on_idle_timeout() {
 }
 
 void ClientConnection::on_drained() {
+  if (http2_ != nullptr) {
+    http2_->on_drained();
+    return;
+  }
   if (events_ != nullptr) events_->on_request_drained();
 }
 
 void ClientConnection::fail(Error error, bool by_us) {
+  if (http2_ != nullptr) {
+    http2_->fail(error, by_us);
+    return;
+  }
   ResponseEvents* events = std::exchange(events_, nullptr);
   // An orderly end comes by way of on_end().
   bool was_reset = !by_us && !ended_ && error.code == Code::kReset;
   // A response that has begun and cannot end is malformed, as in Envoy.
   if (error.code == Code::kReset && parser_.in_message()) error.code = Code::kProtocol;
-  AttemptFailure failure{error, Evidence::kUnknown, requests_ > 0, was_reset};
+  AttemptFailure failure;
+  failure.error = error;
+  failure.reused_connection = requests_ > 0;
+  failure.was_reset = was_reset;
   if (events != nullptr && !parser_.in_message() && error.code == Code::kReset) {
     int64_t acknowledged = connection_.acknowledged();
     if (connection_.bytes_written() <= written_at_start_)

@@ -1,7 +1,7 @@
 #pragma once
-// One HTTP/1.1 connection to an endpoint: carries one request at a time, then goes back to its
-// pool. Knows how far a request got when it fails, which decides whether it may be sent again.
-// Owned by its Pool; worker thread.
+// One connection to an endpoint. Speaking HTTP/1.1 it carries one request at a time, then goes back
+// to its pool; speaking HTTP/2 it leaves streams to its Http2Client. Knows how far a request got
+// when it fails, which decides whether it may be sent again. Owned by its Pool; worker thread.
 
 #include <cstdint>
 #include <memory>
@@ -14,109 +14,88 @@
 #include "sidecar/io/loop.h"
 #include "sidecar/net/connection.h"
 #include "sidecar/upstream/endpoint.h"
+#include "sidecar/upstream/exchange.h"
 
 namespace pillion::upstream {
 
 class Pool;
+class Http2Client;
 
-// How far a failed request can have got at the peer.
-enum class Evidence : uint8_t {
-  kNothingSent,  // no byte of it has left
-  kUnprocessed,  // the peer's system acknowledged none of it, so no process can have read it
-  kUnknown
-};
-
-struct AttemptFailure {
-  Error error;
-  Evidence evidence = Evidence::kUnknown;
-  bool reused_connection = false;  // the connection had served a request before
-  bool was_reset = false;          // by the peer, as opposed to closed
-};
-
-// What a connection tells the request it carries. None is called after the request was released or
-// abandoned.
-class ResponseEvents {
- public:
-  virtual Arena& response_arena() = 0;
-  // Interim responses too; 101 and a CONNECT's 2xx begin a tunnel.
-  virtual void on_response_head(http::ResponseHead& head, bool end) = 0;
-  virtual void on_response_body(std::string_view data) = 0;
-  // The response is complete; the connection leaves the request with this call.
-  virtual void on_connection_leaving() = 0;
-  // Follows at once: the connection is free again, so that the next request can have it.
-  virtual void on_response_end(http::Headers* trailers) = 0;
-  // The connection failed or was closed first; it has left the request already.
-  virtual void on_response_failed(const AttemptFailure& failure) = 0;
-  // Output has drained after clogged() was true.
-  virtual void on_request_drained() = 0;
-
- protected:
-  ~ResponseEvents() = default;
-};
+// How the cluster is spoken to; the defaults where it says nothing.
+const config::UpstreamHttp& http_options(const config::Cluster& cluster);
 
 class ClientConnection final : public io::Disposable,
                                public net::ConnectionEvents,
                                public http::CodecEvents,
+                               public Exchange,
                                public TaggedNode<ClientConnection> {
  public:
   ClientConnection(Pool& pool, net::Fd fd, uint64_t id);
   ~ClientConnection() override;
 
-  // Sends a request's head; the response comes to `events`. `end`: no body follows. `tunnel`: it
-  // asks for one, so that its fields say nothing about a body.
-  void send_head(ResponseEvents& events, const http::RequestHead& head, bool end, bool tunnel);
-  void send_body(std::string_view data);
-  void send_end(const http::Headers* trailers);
-  // The upstream agreed to a tunnel; further bytes pass both ways untouched.
-  void start_tunnel();
-  // The request it was given to does not use it after all.
-  void release_unused();
-  // Gives up the request: the connection is closed, no event follows.
-  void abandon();
-  [[nodiscard]] bool clogged() { return connection_.clogged(); }
-  // Back-pressure from downstream; balanced calls.
-  void pause_response() { connection_.pause_reads(); }
-  void resume_response() { connection_.resume_reads(); }
-  void finish_sending() { connection_.shutdown_write(); }
+  // Exchange, for HTTP/1.1.
+  void send_head(ResponseEvents& events, const http::RequestHead& head, bool end,
+                 bool tunnel) override;
+  void send_body(std::string_view data) override;
+  void send_end(const http::Headers* trailers) override;
+  void start_tunnel() override;
+  void release_unused() override;
+  // The connection is closed.
+  void abandon() override;
+  [[nodiscard]] bool clogged() override { return connection_.clogged(); }
+  void pause_response() override { connection_.pause_reads(); }
+  void resume_response() override { connection_.resume_reads(); }
+  [[nodiscard]] const ClientConnection& connection() const override { return *this; }
 
   [[nodiscard]] uint64_t id() const { return id_; }
   [[nodiscard]] const Address& local() const { return local_; }
-  [[nodiscard]] uint64_t request_wire_bytes() const {
+  // Null while it connects and when it speaks HTTP/1.1.
+  [[nodiscard]] Http2Client* http2() { return http2_.get(); }
+  [[nodiscard]] http::Version version() const {
+    return http2_ != nullptr ? http::Version::kHttp2 : http::Version::kHttp11;
+  }
+  [[nodiscard]] uint64_t request_wire_bytes() const override {
     return connection_.bytes_written() - written_at_start_;
   }
-  [[nodiscard]] uint64_t response_wire_bytes() const {
+  [[nodiscard]] uint64_t response_wire_bytes() const override {
     return connection_.bytes_read() - read_at_start_;
   }
-  // Of the fields of the request at hand's heads, as StreamInfo counts them.
-  [[nodiscard]] uint64_t request_header_bytes() const { return request_header_bytes_; }
-  [[nodiscard]] uint64_t response_header_bytes() const { return response_header_bytes_; }
+  [[nodiscard]] uint64_t request_header_bytes() const override { return request_header_bytes_; }
+  [[nodiscard]] uint64_t response_header_bytes() const override { return response_header_bytes_; }
   [[nodiscard]] const Endpoint& endpoint() const;
   [[nodiscard]] Time connect_started() const { return connect_started_; }
   [[nodiscard]] Time connected() const { return connected_; }
-  [[nodiscard]] bool busy() const { return events_ != nullptr; }
   [[nodiscard]] bool fresh() const { return requests_ == 0; }
   // For the pool: closes an idle, connecting or busy connection.
   void close(bool by_us);
   // While nobody uses it, until the cluster's idle timeout or maximum age closes it.
   void arm_idle_timer();
   void cancel_idle_timer() { idle_timer_.cancel(); }
-  // May serve no further request after this one.
-  void retire() { retired_ = true; }
+  // May serve no further request after those at hand.
+  void retire();
+  [[nodiscard]] bool retired() const { return retired_; }
 
  private:
   friend class Pool;
+  friend class Http2Client;
+  friend class Http2ClientStream;
   // net::ConnectionEvents
   void on_data(std::string_view bytes) override;
   void on_end() override;
   void on_failed(Error error) override;
   void on_connected() override;
   void on_drained() override;
+  void on_flushed() override { answer_raw(); }
   // http::CodecEvents
   Arena& on_message_begin(http::StreamId id) override;
   void on_response(http::StreamId id, http::ResponseHead& head, bool end) override;
   void on_body(http::StreamId id, std::string_view data) override;
   void on_message_end(http::StreamId id, http::Headers* trailers) override;
 
+  [[nodiscard]] bool should_speak_http2();
+  [[nodiscard]] bool raw() const;
+  // What a proxy says to the CONNECT request that ends here, as soon as it is connected.
+  void answer_raw();
   void on_connect_timeout();
   void on_idle_timeout();
   [[nodiscard]] bool too_old() const;
@@ -129,6 +108,7 @@ class ClientConnection final : public io::Disposable,
   Pool& pool_;
   net::Connection connection_;
   http::Http1Parser parser_;
+  std::unique_ptr<Http2Client> http2_;
   io::Timer idle_timer_;  // while connecting: the connect timeout
   ResponseEvents* events_ = nullptr;
   uint64_t id_;
@@ -150,6 +130,7 @@ class ClientConnection final : public io::Disposable,
   bool ended_ = false;  // the peer has closed its side in order
   bool closed_ = false;
   bool tunnel_ = false;
+  bool raw_answered_ = false;
   http::Headers* trailers_ = nullptr;
 };
 

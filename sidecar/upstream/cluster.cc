@@ -11,6 +11,8 @@ Cluster::Cluster(std::shared_ptr<SharedCluster> shared, io::EventLoop& loop, Ran
     : shared_(std::move(shared)),
       response_stats_(*shared_),
       loop_(loop),
+      random_(random),
+      protocol_(http_options(shared_->config()).protocol),
       priorities_(shared_->config(), random) {
   refresh();
 }
@@ -37,23 +39,52 @@ void Cluster::refresh() {
   drain_pools([&present](const Pool& pool) { return present.count(pool.endpoint().get()) == 0; });
 }
 
-Pool* Cluster::choose(const PickHint& hint, config::Priority priority) {
+namespace {
+
+Speaks speaks_of(config::UpstreamHttp::Protocol protocol, bool http2_client) {
+  using Protocol = config::UpstreamHttp::Protocol;
+  if (protocol == Protocol::kDownstream) return http2_client ? Speaks::kHttp2 : Speaks::kHttp1;
+  if (protocol == Protocol::kAuto) return Speaks::kAuto;
+  return protocol == Protocol::kHttp2 ? Speaks::kHttp2 : Speaks::kHttp1;
+}
+
+}  // namespace
+
+Pool* Cluster::choose(const PickHint& hint, config::Priority priority, bool http2_client) {
+  return choose_speaking(hint, priority, speaks_of(protocol_, http2_client));
+}
+
+Pool* Cluster::choose_raw(const PickHint& hint, config::Priority priority) {
+  return choose_speaking(hint, priority, Speaks::kRaw);
+}
+
+Pool* Cluster::choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks) {
   bool panicked = false;
   const Endpoint* endpoint = priorities_.pick(hint, &panicked);
   if (panicked) stats().lb_healthy_panic.add();
   if (endpoint == nullptr) return nullptr;
-  auto [it, added] = pools_.try_emplace(Key{endpoint, priority});
+  auto [it, added] = pools_.try_emplace(Key{endpoint, priority, speaks});
   if (added) {
     const auto& all = priorities_.endpoints()->all;
     auto owner = std::find_if(all.begin(), all.end(),
                               [&](const auto& held) { return held.get() == endpoint; });
-    it->second = std::make_unique<Pool>(*this, *owner, priority);
+    it->second = std::make_unique<Pool>(*this, *owner, priority, speaks);
   }
   return it->second.get();
 }
 
+std::shared_ptr<const Endpoint> Cluster::pick(const PickHint& hint) {
+  bool panicked = false;
+  const Endpoint* endpoint = priorities_.pick(hint, &panicked);
+  if (panicked) stats().lb_healthy_panic.add();
+  if (endpoint == nullptr) return nullptr;
+  const auto& all = priorities_.endpoints()->all;
+  return *std::find_if(all.begin(), all.end(),
+                       [&](const auto& held) { return held.get() == endpoint; });
+}
+
 void Cluster::release_pool(Pool& pool) {
-  auto it = pools_.find(Key{pool.endpoint().get(), pool.priority()});
+  auto it = pools_.find(Key{pool.endpoint().get(), pool.priority(), pool.speaks()});
   if (it == pools_.end() || it->second.get() != &pool) return;
   loop_.delete_later(std::move(it->second));
   pools_.erase(it);

@@ -22,14 +22,22 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
 
   // The pool of the endpoint that the balancer picks; null when no endpoint is healthy.
-  Pool* choose(const PickHint& hint, config::Priority priority);
+  // `http2_client`: for clusters that speak what the client does.
+  Pool* choose(const PickHint& hint, config::Priority priority, bool http2_client = false);
+  // The same for a tunnel whose CONNECT request ends here.
+  Pool* choose_raw(const PickHint& hint, config::Priority priority);
+  // The endpoint that the balancer picks, for who makes a connection of its own; may be null.
+  std::shared_ptr<const Endpoint> pick(const PickHint& hint);
   // Endpoints have changed: rebuilds the balancer and drains the pools of those that are gone.
   void refresh();
   [[nodiscard]] const config::Cluster& config() const { return shared_->config(); }
+  // Null in plain text.
+  ClusterTls* tls() { return shared_->tls(); }
   [[nodiscard]] const std::shared_ptr<SharedCluster>& shared() const { return shared_; }
   metrics::ClusterStats& stats() { return shared_->stats().here(); }
   ResponseStats& response_stats() { return response_stats_; }
   io::EventLoop& loop() { return loop_; }
+  Random& random() { return random_; }
   [[nodiscard]] const PrioritySet& priorities() const { return priorities_; }
   // Pools in the table, draining ones among them.
   [[nodiscard]] std::size_t pools() const { return pools_.size(); }
@@ -45,6 +53,7 @@ class Cluster {
 
  private:
   friend class Pool;
+  Pool* choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks);
   // Drains those for which `which` is true.
   template <class F>
   void drain_pools(F&& which);
@@ -53,17 +62,21 @@ class Cluster {
   struct Key {
     const Endpoint* endpoint;
     config::Priority priority;
+    Speaks speaks;
     friend bool operator==(const Key&, const Key&) = default;
   };
   struct KeyHash {
     std::size_t operator()(const Key& k) const {
-      return mix(reinterpret_cast<uintptr_t>(k.endpoint) + static_cast<unsigned>(k.priority));
+      return mix(reinterpret_cast<uintptr_t>(k.endpoint) + static_cast<unsigned>(k.priority) +
+                 2 * static_cast<unsigned>(k.speaks));
     }
   };
 
   std::shared_ptr<SharedCluster> shared_;
   ResponseStats response_stats_;
   io::EventLoop& loop_;
+  Random& random_;
+  config::UpstreamHttp::Protocol protocol_;
   PrioritySet priorities_;
   uint64_t version_ = 0;
   uint64_t connection_ids_ = 0;

@@ -21,8 +21,12 @@ std::shared_ptr<const EndpointSet> first_endpoints(const config::Cluster& cluste
 }  // namespace
 
 ClusterDirectory::ClusterDirectory(io::EventLoop& control, metrics::Registry& registry,
-                                   Random random)
-    : control_(control), registry_(registry), random_(random), resolvers_(control) {}
+                                   Random random, tls::ContextList* contexts)
+    : control_(control),
+      registry_(registry),
+      random_(random),
+      contexts_(contexts),
+      resolvers_(control) {}
 
 ClusterDirectory::~ClusterDirectory() = default;
 
@@ -113,7 +117,8 @@ ClusterDirectory::Runtime ClusterDirectory::runtime_of(Entry& entry) {
   if (Runtime runtime = entry.runtime.lock()) return runtime;
   auto endpoints = first_endpoints(*entry.config, entry.applied);
   bool any = !endpoints->all.empty();
-  auto runtime = std::make_shared<SharedCluster>(entry.config, registry_, std::move(endpoints));
+  auto runtime =
+      std::make_shared<SharedCluster>(entry.config, registry_, std::move(endpoints), contexts_);
   // A runtime that comes back after a pause brings no new members.
   if (any && !std::exchange(entry.used, true))
     runtime->update_stats().here().membership_change.add();

@@ -29,9 +29,10 @@ class ClusterDirectory {
   using Configs = std::span<const std::shared_ptr<const config::Cluster>>;
   using Runtime = std::shared_ptr<SharedCluster>;
 
-  // Loop and registry outlive the directory; `random` is for back-off and jitter.
+  // Loop, registry and contexts (which may be null) outlive the directory; `random` is for back-off
+  // and jitter.
   ClusterDirectory(io::EventLoop& control, metrics::Registry& registry,
-                   Random random = Random::from_system());
+                   Random random = Random::from_system(), tls::ContextList* contexts = nullptr);
   ~ClusterDirectory();
   ClusterDirectory(const ClusterDirectory&) = delete;
   ClusterDirectory& operator=(const ClusterDirectory&) = delete;
@@ -82,6 +83,7 @@ class ClusterDirectory {
   io::EventLoop& control_;
   metrics::Registry& registry_;
   Random random_;
+  tls::ContextList* contexts_;  // where those of clusters in use are kept
   Function<void(Runtime)> on_change_;
   Function<void()> on_initialized_;
   bool applied_ = false;

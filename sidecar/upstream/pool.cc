@@ -3,11 +3,13 @@
 #include <utility>
 
 #include "sidecar/upstream/cluster.h"
+#include "sidecar/upstream/http2_client.h"
 
 namespace pillion::upstream {
 
-Pool::Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority)
-    : cluster_(cluster), endpoint_(std::move(endpoint)), priority_(priority) {}
+Pool::Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority,
+           Speaks speaks)
+    : cluster_(cluster), endpoint_(std::move(endpoint)), priority_(priority), speaks_(speaks) {}
 
 Pool::~Pool() {
   // Its cluster has let it go already, or ends with it.
@@ -18,6 +20,7 @@ Pool::~Pool() {
   // silent.
   in_use_.for_each([](ClientConnection& c) { c.close(true); });
   idle_.for_each([](ClientConnection& c) { c.close(true); });
+  sharing_.for_each([](ClientConnection& c) { c.close(true); });
 }
 
 Limits& Pool::limits() {
@@ -33,16 +36,36 @@ void Pool::follow_endpoint() {
   Address now = endpoint_->connect_address();
   if (now == connected_to_) return;
   connected_to_ = now;
+  retire_all();
+}
+
+void Pool::retire_all() {
   idle_.for_each([](ClientConnection& c) { c.close(true); });
+  // Those without a stream close, and those with one move to the list that comes next.
+  sharing_.for_each([](ClientConnection& c) { c.retire(); });
   in_use_.for_each([](ClientConnection& c) { c.retire(); });
+}
+
+Exchange* Pool::take() {
+  if (!idle_.empty()) {
+    ClientConnection& connection = idle_.front();
+    give(connection);
+    return &connection;
+  }
+  // Beginning a stream may move the connection to those that are full.
+  return sharing_.empty() ? nullptr : &sharing_.front().http2()->begin();
+}
+
+bool Pool::needs_connection() const {
+  bool http2 = speaks_ == Speaks::kHttp2 || (speaks_ == Speaks::kAuto && found_http2_);
+  uint64_t each = http2 ? http_options(cluster_.config()).http2.max_concurrent_streams : 1;
+  return waiting_ > connecting_ * each;
 }
 
 void Pool::acquire(PoolWaiter& waiter) {
   if (endpoint_->moving != nullptr) follow_endpoint();
-  if (!idle_.empty()) {
-    ClientConnection& connection = idle_.front();
-    give(connection);
-    waiter.on_pool_ready(connection);
+  if (Exchange* exchange = take()) {
+    waiter.on_pool_ready(*exchange);
     return;
   }
   metrics::ClusterStats& stats = cluster_.stats();
@@ -56,9 +79,9 @@ void Pool::acquire(PoolWaiter& waiter) {
   stats.upstream_rq_pending_active.add();
   queue_.push_back(waiter);
   ++waiting_;
-  // A connection that is being made serves the first waiter, so one more is needed only when all
-  // are spoken for.
-  if (waiting_ > connecting_) connect();
+  // A connection that is being made serves those who wait, so one more is needed only when all are
+  // spoken for.
+  if (needs_connection()) connect();
 }
 
 void Pool::cancel(PoolWaiter& waiter) {
@@ -67,6 +90,12 @@ void Pool::cancel(PoolWaiter& waiter) {
   --waiting_;
   limits().pending.give();
   cluster_.stats().upstream_rq_pending_active.sub();
+}
+
+Result<net::Fd> Pool::start_connect(const net::ConnectOptions& options) {
+  if (ClusterTls* tls = cluster_.tls(); tls != nullptr && !tls->loaded())
+    return pillion::fail({Code::kTls, Origin::kSelf, false, tls->problem()});
+  return net::start_connect(endpoint_->connect_address(), options);
 }
 
 void Pool::connect() {
@@ -87,9 +116,10 @@ void Pool::connect() {
                          config.keepalive->interval_s};
   }
   stats.upstream_cx_total.add();
-  stats.upstream_cx_http1_total.add();
+  if (speaks_ == Speaks::kHttp1) stats.upstream_cx_http1_total.add();
+  if (speaks_ == Speaks::kHttp2) stats.upstream_cx_http2_total.add();
   endpoint_->counts.cx_total.fetch_add(1, std::memory_order_relaxed);
-  Result<net::Fd> fd = net::start_connect(endpoint_->connect_address(), options);
+  Result<net::Fd> fd = start_connect(options);
   if (!fd) {
     limit.give();
     stats.upstream_cx_connect_fail.add();
@@ -117,18 +147,34 @@ void Pool::fail_first(PoolFailure failure, Error error) {
 }
 
 void Pool::serve() {
-  while (!queue_.empty() && !idle_.empty()) {
+  while (!queue_.empty()) {
+    Exchange* exchange = take();
+    if (exchange == nullptr) return;
     PoolWaiter& waiter = queue_.front();
     cancel(waiter);
-    ClientConnection& connection = idle_.front();
-    give(connection);
-    waiter.on_pool_ready(connection);
+    waiter.on_pool_ready(*exchange);
   }
 }
 
 void Pool::on_ready(ClientConnection& connection) {
   --connecting_;
-  on_released(connection);
+  if (connection.http2() == nullptr) {
+    on_released(connection);
+  } else {
+    found_http2_ = true;
+    connection.http2()->on_ready();
+  }
+  // What was made may take fewer streams than was hoped for.
+  if (needs_connection()) connect();
+}
+
+void Pool::on_room(ClientConnection& connection, bool room) {
+  if (!room) {
+    in_use_.push_back(connection);
+    return;
+  }
+  sharing_.push_front(connection);
+  serve();
 }
 
 void Pool::on_released(ClientConnection& connection) {
@@ -157,14 +203,13 @@ void Pool::on_closed(ClientConnection& connection, bool was_connecting, PoolFail
   }
   // Those still waiting need a connection in place of this one, even where the endpoint is gone:
   // they were promised it when they were let into the queue.
-  if (waiting_ > connecting_) connect();
+  if (needs_connection()) connect();
   if (draining_ && empty()) cluster_.release_pool(*this);
 }
 
 void Pool::drain() {
   draining_ = true;
-  idle_.for_each([](ClientConnection& c) { c.close(true); });
-  in_use_.for_each([](ClientConnection& c) { c.retire(); });
+  retire_all();
   if (empty()) cluster_.release_pool(*this);
 }
 

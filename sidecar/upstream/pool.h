@@ -1,7 +1,7 @@
 #pragma once
-// The connections of one worker to one endpoint at one priority: the idle one used last serves next
-// (LIFO), others wait in a bounded queue for a connection to be made or to come back. Owned by the
-// worker's Cluster.
+// The connections of one worker to one endpoint at one priority. HTTP/1.1: the idle one used last
+// serves next (LIFO). HTTP/2: the first with room for a stream. Others wait in a bounded queue for
+// a connection to be made or to have room. Owned by the worker's Cluster.
 
 #include <cstdint>
 #include <memory>
@@ -17,13 +17,17 @@ namespace pillion::upstream {
 
 class Cluster;
 
+// What a pool's connections speak. kAuto: what ALPN says. kRaw: nothing of ours; a CONNECT request
+// ends here, and what belongs to its tunnel passes as it is.
+enum class Speaks : uint8_t { kHttp1, kHttp2, kAuto, kRaw };
+
 enum class PoolFailure : uint8_t { kOverflow, kConnectFailed, kConnectTimeout };
 
 // An attempt that needs a connection. Destroying it cancels the wait.
 class PoolWaiter : public TaggedNode<PoolWaiter> {
  public:
-  // The connection is this waiter's until its request is done. May be called from within acquire().
-  virtual void on_pool_ready(ClientConnection& connection) = 0;
+  // The exchange is this waiter's until its request is done. May be called from within acquire().
+  virtual void on_pool_ready(Exchange& exchange) = 0;
   virtual void on_pool_failed(PoolFailure failure, Error error) = 0;
 
  protected:
@@ -32,7 +36,8 @@ class PoolWaiter : public TaggedNode<PoolWaiter> {
 
 class Pool final : public io::Disposable {
  public:
-  Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority);
+  Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority,
+       Speaks speaks = Speaks::kHttp1);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -45,6 +50,7 @@ class Pool final : public io::Disposable {
   void drain();
   [[nodiscard]] bool empty() const { return connections_ == 0 && waiting_ == 0; }
   [[nodiscard]] bool draining() const { return draining_; }
+  [[nodiscard]] Speaks speaks() const { return speaks_; }
   [[nodiscard]] const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
   [[nodiscard]] config::Priority priority() const { return priority_; }
   Cluster& cluster() { return cluster_; }
@@ -52,13 +58,22 @@ class Pool final : public io::Disposable {
 
  private:
   friend class ClientConnection;
+  friend class Http2Client;
   void connect();
+  Result<net::Fd> start_connect(const net::ConnectOptions& options);
+  // Those who wait are more than what is being made can serve.
+  [[nodiscard]] bool needs_connection() const;
+  // A way to send a request now, or null.
+  Exchange* take();
+  void retire_all();
   // A LOGICAL_DNS endpoint that has moved is reached at its new address by all new requests.
   void follow_endpoint();
   void serve();
   // From connections.
   void on_ready(ClientConnection& connection);
   void on_released(ClientConnection& connection);
+  // An HTTP/2 connection has room for a stream, or has none any more.
+  void on_room(ClientConnection& connection, bool room);
   void on_closed(ClientConnection& connection, bool was_connecting, PoolFailure failure,
                  Error error);
   void fail_first(PoolFailure failure, Error error);
@@ -67,13 +82,16 @@ class Pool final : public io::Disposable {
   Cluster& cluster_;
   std::shared_ptr<const Endpoint> endpoint_;
   config::Priority priority_;
+  Speaks speaks_;
+  bool found_http2_ = false;  // ALPN's answer on the last connection
   Address connected_to_;
   bool draining_ = false;
   uint32_t connections_ = 0;
   uint32_t connecting_ = 0;
   uint32_t waiting_ = 0;
   List<ClientConnection, ClientConnection> idle_;
-  List<ClientConnection, ClientConnection> in_use_;  // connecting or busy
+  List<ClientConnection, ClientConnection> in_use_;   // connecting, busy or full
+  List<ClientConnection, ClientConnection> sharing_;  // HTTP/2, with room for a stream
   List<PoolWaiter, PoolWaiter> queue_;
 };
 

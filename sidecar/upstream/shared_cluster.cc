@@ -6,7 +6,8 @@ namespace pillion::upstream {
 
 SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
                              metrics::Registry& registry,
-                             std::shared_ptr<const EndpointSet> endpoints)
+                             std::shared_ptr<const EndpointSet> endpoints,
+                             tls::ContextList* contexts)
     : config_(std::move(config)),
       registry_(registry),
       limits_{Limits(config_->breakers[0]), Limits(config_->breakers[1])},
@@ -15,8 +16,11 @@ SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
                       metrics::Retain::kYes),
       external_stats_(registry, metrics::cluster_origin_scope(config_->stat_name(), false),
                       metrics::Retain::kYes),
+      http2_stats_(registry, metrics::cluster_http2_scope(config_->stat_name()),
+                   metrics::Retain::kYes),
       update_stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
       endpoints_(std::move(endpoints)) {
+  if (config_->tls != nullptr) tls_ = std::make_unique<ClusterTls>(*config_, registry, contexts);
   // Envoy shows max_host_weight of clusters whose endpoints change only.
   Membership first = membership_of(*endpoints_);
   first.max_weight = 0;

@@ -17,8 +17,10 @@
 #include "sidecar/config/cluster.h"
 #include "sidecar/config/route.h"
 #include "sidecar/metrics/cluster_stats.h"
+#include "sidecar/metrics/http_stats.h"
 #include "sidecar/metrics/metrics.h"
 #include "sidecar/metrics/registry.h"
+#include "sidecar/upstream/cluster_tls.h"
 #include "sidecar/upstream/endpoint.h"
 #include "sidecar/upstream/limits.h"
 
@@ -26,9 +28,10 @@ namespace pillion::upstream {
 
 class SharedCluster final : private metrics::ScrapeSource {
  public:
-  // `endpoints` is what the cluster starts with, never null; the registry outlives the cluster.
+  // `endpoints` is what the cluster starts with, never null; the registry outlives the cluster, and
+  // so do the contexts, which may be null (ClusterTls).
   SharedCluster(std::shared_ptr<const config::Cluster> config, metrics::Registry& registry,
-                std::shared_ptr<const EndpointSet> endpoints);
+                std::shared_ptr<const EndpointSet> endpoints, tls::ContextList* contexts = nullptr);
   ~SharedCluster() override;
   SharedCluster(const SharedCluster&) = delete;
   SharedCluster& operator=(const SharedCluster&) = delete;
@@ -43,6 +46,7 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::ClusterOriginStats& origin_stats(bool internal) {
     return (internal ? internal_stats_ : external_stats_).here();
   }
+  metrics::Http2Stats& http2_stats() { return http2_stats_.here(); }
   // Those under "<alt_name>.<parts...>", empty ones left out. `key` tells them apart. Null when the
   // requests have named kMaxAltNames names already, which is counted: the names come from outside.
   // Takes a lock.
@@ -51,6 +55,8 @@ class SharedCluster final : private metrics::ScrapeSource {
       const std::string& key, std::string_view alt_name,
       std::initializer_list<std::string_view> parts);
   metrics::PerWorker<metrics::ClusterUpdateStats>& update_stats() { return update_stats_; }
+  // Null where the cluster is spoken to in plain text.
+  ClusterTls* tls() { return tls_.get(); }
   // Never null. Takes a lock: a worker reads it when it starts to use the cluster and after
   // on_change.
   [[nodiscard]] std::shared_ptr<const EndpointSet> endpoints() const;
@@ -74,7 +80,9 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::PerWorker<metrics::ClusterStats> stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> internal_stats_;
   metrics::PerWorker<metrics::ClusterOriginStats> external_stats_;
+  metrics::PerWorker<metrics::Http2Stats> http2_stats_;
   metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
+  std::unique_ptr<ClusterTls> tls_;
   std::atomic<uint64_t> version_{1};
   std::atomic<bool> retired_{false};
   mutable std::mutex mutex_;  // guards what follows

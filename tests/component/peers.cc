@@ -24,9 +24,11 @@ std::optional<Whole> complete_request(std::string_view bytes) {
   Whole whole{end + 4, end + 4};
   std::string_view head = bytes.substr(0, whole.head);
   if (head.find("transfer-encoding: chunked") != std::string_view::npos) {
-    std::size_t last = bytes.find("0\r\n\r\n", whole.head);
+    std::size_t last = bytes.find("\r\n0\r\n", whole.head - 2);
     if (last == std::string_view::npos) return {};
-    whole.size = last + 5;
+    std::size_t over = bytes.find("\r\n\r\n", last + 3);  // after the trailers, if there are any
+    if (over == std::string_view::npos) return {};
+    whole.size = over + 4;
     return whole;
   }
   constexpr std::string_view kLength = "content-length: ";

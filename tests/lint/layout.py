@@ -21,7 +21,8 @@ SIDECAR = ["base", "io", "metrics", "tls", "http", "config", "net", "format", "f
 _LEAF = {"base"}
 _MAY_INCLUDE = {
     "base": set(),
-    "io": _LEAF, "metrics": _LEAF, "tls": _LEAF, "config": _LEAF,
+    "io": _LEAF, "metrics": _LEAF, "config": _LEAF,
+    "tls": _LEAF | {"config"},  # contexts are compiled from their config
     "http": _LEAF | {"config"},  # matchers are compiled from their config
     "net": _LEAF | {"io", "tls"},
     "format": _LEAF | {"http", "config"},

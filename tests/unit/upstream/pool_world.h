@@ -68,7 +68,7 @@ class Request final : public PoolWaiter, public ResponseEvents {
     head.path = "/";
     head.authority = "a";
   }
-  void on_pool_ready(ClientConnection& given) override {
+  void on_pool_ready(Exchange& given) override {
     log += "ready ";
     connection = &given;
     if (send_at_once) given.send_head(*this, head, end, tunnel);
@@ -106,7 +106,7 @@ class Request final : public PoolWaiter, public ResponseEvents {
   bool tunnel = false;
   int tunnel_at = 0;
   int abandon_at = 0;
-  ClientConnection* connection = nullptr;
+  Exchange* connection = nullptr;
   AttemptFailure failure{};
   std::function<void()> on_failure;
   std::string log;

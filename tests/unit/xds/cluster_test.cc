@@ -313,18 +313,46 @@ TEST(UpstreamHttp, TakesTheDeprecatedFields) {
   EXPECT_EQ(outcome.cluster().http->idle_timeout.count(), 4000);
 }
 
-TEST(UpstreamHttp, RefusesHttp2) {
+TEST(UpstreamHttp, TakesTheVersionThatIsAskedFor) {
+  using Protocol = config::UpstreamHttp::Protocol;
+  auto protocol = [](const std::string& fields) {
+    const Outcome outcome = load(with_cluster(std::string(kOptions) + fields + "}}"));
+    EXPECT_EQ(outcome.problem(), "") << fields;
+    return outcome.cluster().http->protocol;
+  };
+  EXPECT_EQ(protocol("explicit_http_config: {http_protocol_options: {}}"), Protocol::kHttp1);
+  EXPECT_EQ(protocol("explicit_http_config: {http2_protocol_options: {}}"), Protocol::kHttp2);
+  EXPECT_EQ(protocol("auto_config: {}"), Protocol::kAuto);
+  EXPECT_EQ(protocol("use_downstream_protocol_config: {http2_protocol_options: {}}"),
+            Protocol::kDownstream);
+  EXPECT_EQ(protocol("use_downstream_protocol_config: {http_protocol_options: {}}"),
+            Protocol::kHttp1);
+  const Outcome deprecated = load(with_cluster("http2_protocol_options: {}"));
+  ASSERT_EQ(deprecated.problem(), "");
+  EXPECT_EQ(deprecated.cluster().http->protocol, Protocol::kHttp2);
+}
+
+TEST(UpstreamHttp, LimitsHeadersOfResponsesByVersion) {
+  const Outcome defaults = load(with_cluster("http2_protocol_options: {}"));
+  ASSERT_EQ(defaults.problem(), "");
+  EXPECT_EQ(defaults.cluster().http->max_response_headers_kb, 80u);
+  EXPECT_EQ(defaults.cluster().http->http2_max_response_headers_kb, 60u);
+  const Outcome set = load(with_cluster(
+      "http2_protocol_options: {}, common_http_protocol_options: {max_response_headers_kb: 20}"));
+  ASSERT_EQ(set.problem(), "");
+  EXPECT_EQ(set.cluster().http->http2_max_response_headers_kb, 20u);
+}
+
+TEST(UpstreamHttp, RefusesHttp3) {
   const std::string entry = at_cluster(
       ".typed_extension_protocol_options[\"envoy.extensions.upstreams.http.v3."
       "HttpProtocolOptions\"]");
   EXPECT_EQ(load(with_cluster(std::string(kOptions) +
-                              "explicit_http_config: {http2_protocol_options: {}}}}"))
+                              "explicit_http_config: {http3_protocol_options: {}}}}"))
                 .problem(),
             entry +
-                ".explicit_http_config.http2_protocol_options: is not supported by this "
-                "version; HTTP/1.1 is what this version speaks; use http_protocol_options");
-  EXPECT_EQ(load(with_cluster(std::string(kOptions) + "auto_config: {}}}")).problem(),
-            entry + ".auto_config" + kNotSupported);
+                ".explicit_http_config.http3_protocol_options: is not supported by this "
+                "version; use http2_protocol_options or http_protocol_options");
   EXPECT_EQ(load(with_cluster(std::string(kOptions) + "}}")).problem(),
             entry +
                 ": needs one of explicit_http_config, use_downstream_protocol_config, "
@@ -342,12 +370,6 @@ TEST(Cluster, RefusesWhatIsNotSupported) {
     EXPECT_EQ(load(with_cluster(text)).problem(),
               at_cluster("." + text.substr(0, text.find(':')) + kNotSupported));
   }
-  EXPECT_EQ(load(with_cluster("transport_socket: {name: envoy.transport_sockets.tls, typed_config: "
-                              "{'@type': type.googleapis.com/envoy.extensions.transport_sockets."
-                              "tls.v3.UpstreamTlsContext}}"))
-                .problem(),
-            at_cluster(".transport_socket: is not supported by this version; TLS is not there yet; "
-                       "remove it to use plain text"));
 }
 
 TEST(Cluster, TakesHarmlessFields) {
@@ -356,6 +378,29 @@ TEST(Cluster, TakesHarmlessFields) {
                               "{update_merge_window: 2s}, cleanup_interval: 9s"))
                 .problem(),
             "");
+}
+
+TEST(UpstreamProxyProtocol, IsTranslatedWithTheSocketWithinIt) {
+  const std::string socket =
+      "transport_socket: {name: p, typed_config: {'@type': type.googleapis.com/envoy.extensions."
+      "transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport, config: {version: V2, "
+      "pass_through_tlvs: {match_type: INCLUDE, tlv_type: [5]}, added_tlvs: [{type: 224, value: "
+      "aGk=}]}, transport_socket: {name: ";
+  const Outcome outcome = load(with_cluster(socket + "envoy.transport_sockets.raw_buffer}}}"));
+  ASSERT_EQ(outcome.problem(), "");
+  const config::UpstreamProxyProtocol& result = *outcome.cluster().proxy_protocol;
+  EXPECT_EQ(result.version, 2u);
+  EXPECT_TRUE(result.pass_through.takes(5));
+  EXPECT_FALSE(result.pass_through.takes(6));
+  ASSERT_EQ(result.added_tlvs.size(), 1u);
+  EXPECT_EQ(result.added_tlvs[0].first, 224);
+  EXPECT_EQ(result.added_tlvs[0].second, "hi");
+  EXPECT_EQ(load(with_cluster(socket + "envoy.transport_sockets.tap}}}"))
+                .problem()
+                .rfind("static_resources.clusters[0].transport_socket.typed_config."
+                       "transport_socket: ",
+                       0),
+            0u);
 }
 
 }  // namespace

@@ -180,9 +180,62 @@ TEST(Hcm, TakesTheSharesOfTracedRequests) {
   EXPECT_EQ(some->overall.numerator, 7u);
 }
 
+TEST(Hcm, TakesTheCodec) {
+  EXPECT_EQ(load(with_hcm("")).hcm().codec, Hcm::Codec::kAuto);
+  EXPECT_EQ(load(with_hcm("codec_type: HTTP1")).hcm().codec, Hcm::Codec::kHttp1);
+  EXPECT_EQ(load(with_hcm("codec_type: HTTP2")).hcm().codec, Hcm::Codec::kHttp2);
+}
+
+TEST(Hcm, HasEnvoysDefaultsForHttp2) {
+  const Outcome outcome = load(with_hcm(""));
+  const config::Http2Protocol& http2 = outcome.hcm().http2;
+  EXPECT_EQ(http2.hpack_table_size, 4096u);
+  EXPECT_EQ(http2.max_concurrent_streams, 1024u);
+  EXPECT_EQ(http2.stream_window, 16u * 1024 * 1024);
+  EXPECT_EQ(http2.connection_window, 24u * 1024 * 1024);
+  EXPECT_FALSE(http2.allow_connect);
+  EXPECT_EQ(http2.ping_interval.count(), 0);
+}
+
+TEST(Hcm, TakesAllOptionsOfHttp2) {
+  const Outcome outcome = load(with_hcm(
+      "http2_protocol_options: {hpack_table_size: 8192, max_concurrent_streams: 7, "
+      "initial_stream_window_size: 65536, initial_connection_window_size: 70000, "
+      "allow_connect: true, max_outbound_frames: 11, max_outbound_control_frames: 12, "
+      "max_consecutive_inbound_frames_with_empty_payload: 13, "
+      "max_inbound_priority_frames_per_stream: 14, "
+      "max_inbound_window_update_frames_per_data_frame_sent: 15, "
+      "override_stream_error_on_invalid_http_message: true, connection_keepalive: "
+      "{interval: 10s, timeout: 3s, interval_jitter: {value: 1}, connection_idle_interval: 9s}}"));
+  ASSERT_EQ(outcome.problem(), "");
+  const config::Http2Protocol& http2 = outcome.hcm().http2;
+  EXPECT_EQ(http2.hpack_table_size, 8192u);
+  EXPECT_EQ(http2.max_concurrent_streams, 7u);
+  EXPECT_EQ(http2.stream_window, 65536u);
+  EXPECT_EQ(http2.connection_window, 70000u);
+  EXPECT_TRUE(http2.allow_connect);
+  EXPECT_EQ(http2.max_outbound_frames, 11u);
+  EXPECT_EQ(http2.max_outbound_control_frames, 12u);
+  EXPECT_EQ(http2.max_consecutive_empty_frames, 13u);
+  EXPECT_EQ(http2.max_priority_frames_per_stream, 14u);
+  EXPECT_EQ(http2.max_window_updates_per_data_frame, 15u);
+  EXPECT_EQ(http2.ping_interval.count(), 10000);
+  EXPECT_EQ(http2.ping_timeout.count(), 3000);
+  EXPECT_EQ(http2.ping_after_idle.count(), 9000);
+  EXPECT_EQ(http2.ping_jitter_percent, 1.0);
+}
+
+TEST(Hcm, RefusesOptionsOfHttp2ThatItCannotMeet) {
+  EXPECT_EQ(load(with_hcm("http2_protocol_options: {allow_metadata: true}")).problem(),
+            at_hcm(".http2_protocol_options.allow_metadata: is not supported by this version; "
+                   "remove it"));
+  EXPECT_NE(load(with_hcm("http2_protocol_options: {initial_stream_window_size: 5}")).problem(),
+            "");
+}
+
 TEST(Hcm, RefusesWhatIsNotSupported) {
-  EXPECT_EQ(load(with_hcm("codec_type: HTTP2")).problem(),
-            at_hcm(".codec_type: is not supported by this version; use AUTO or HTTP1"));
+  EXPECT_EQ(load(with_hcm("codec_type: HTTP3")).problem(),
+            at_hcm(".codec_type: is not supported by this version; use AUTO, HTTP1 or HTTP2"));
   EXPECT_EQ(load(with_hcm("add_user_agent: true")).problem(),
             at_hcm(".add_user_agent: is not supported by this version; remove it"));
   EXPECT_EQ(load(with_hcm("tracing: {provider: {name: zipkin}}")).problem(),

@@ -20,6 +20,10 @@ constexpr const char* kFilters =
     "http_filters: [{name: r, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters."
     "http.router.v3.Router}}]}}]";
 
+constexpr const char* kTlsInspector =
+    "{name: t, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.listener."
+    "tls_inspector.v3.TlsInspector}}";
+
 std::string chain(const std::string& fields = "") {
   return std::string("{") + kFilters + (fields.empty() ? "" : ", ") + fields + "}";
 }
@@ -126,13 +130,6 @@ TEST(Listener, RefusesWhatIsNotSupported) {
               at_listener("." + text.substr(0, text.find(':')) +
                           ": is not supported by this version; remove it"));
   }
-  EXPECT_EQ(load(with_listener(chains() +
-                               ", listener_filters: [{name: o, typed_config: {'@type': "
-                               "type.googleapis.com/envoy.extensions.filters.listener.original_dst."
-                               "v3.OriginalDst}}]"))
-                .problem(),
-            at_listener(".listener_filters[0]: is not supported by this version; remove the "
-                        "listener filter"));
 }
 
 TEST(Listener, IsChecked) {
@@ -177,29 +174,133 @@ TEST(FilterChain, TakesMatches) {
 TEST(FilterChain, IsChecked) {
   const std::string first = at_listener(".filter_chains[0]");
   EXPECT_EQ(load(with_listener("filter_chains: [{}]")).problem(),
-            first + ".filters: must hold the filter envoy.filters.network.http_connection_manager");
-  EXPECT_EQ(load(with_listener("filter_chains: [" + chain() + ", " + chain() + "]")).problem(),
-            at_listener(".filter_chains[1].filter_chain_match: is the same as that of a filter "
-                        "chain above, which would take all connections"));
-  EXPECT_EQ(load(with_listener("filter_chains: [" +
-                               chain("filter_chain_match: {server_names: [a]}") + "]"))
-                .problem(),
             first +
-                ".filter_chain_match.server_names: is not supported by this version; TLS is "
-                "not there yet; match by address or port");
+                ".filters: must hold envoy.filters.network.http_connection_manager or "
+                "envoy.filters.network.tcp_proxy");
   EXPECT_EQ(load(with_listener("filter_chains: [{filters: [{name: t, typed_config: {'@type': "
-                               "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3."
-                               "TcpProxy, stat_prefix: s, cluster: a}}]}]"))
+                               "type.googleapis.com/envoy.extensions.filters.network.rbac.v3."
+                               "RBAC, stat_prefix: s}}]}]"))
                 .problem(),
             first +
-                ".filters[0].typed_config: "
-                "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy is not supported by "
-                "this version; use envoy.extensions.filters.network.http_connection_manager.v3."
-                "HttpConnectionManager");
+                ".filters[0].typed_config: envoy.extensions.filters.network.rbac.v3.RBAC is not "
+                "supported by this version; use envoy.extensions.filters.network."
+                "http_connection_manager.v3.HttpConnectionManager or "
+                "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy");
   EXPECT_EQ(load(with_listener("filter_chains: [{filters: [{name: t}]}]"))
                 .problem()
                 .rfind(first + ".filters[0].typed_config: is required: ", 0),
             0u);
+}
+
+TEST(FilterChain, MatchesOnWhatInspectorsFind) {
+  const Outcome outcome = load(with_listener(
+      "filter_chains: [" +
+      chain("filter_chain_match: {server_names: [A.test, '*.B.test'], transport_protocol: tls, "
+            "application_protocols: [h2, http/1.1]}") +
+      "], listener_filters: [" + kTlsInspector + "]"));
+  ASSERT_EQ(outcome.problem(), "");
+  EXPECT_TRUE(outcome.warnings.empty());
+  const Listener& result = *outcome.bootstrap.listeners.at(0);
+  const FilterChainMatch& match = result.chains.at(0).match;
+  EXPECT_EQ(match.server_names, (std::vector<std::string>{"a.test", "*.b.test"}));
+  EXPECT_EQ(match.transport_protocol, "tls");
+  EXPECT_EQ(match.application_protocols, (std::vector<std::string>{"h2", "http/1.1"}));
+  EXPECT_FALSE(match.empty());
+  EXPECT_EQ(result.listener_filters.size(), 1u);
+}
+
+TEST(FilterChain, WildcardsStandForWholeLabels) {
+  const std::string at = at_listener(".filter_chains[0].filter_chain_match.server_names[0]: ");
+  for (const char* name : {"a*.test", "*", "*.", "*a.test", "*.*.test"})
+    EXPECT_EQ(
+        load(with_listener(
+                 "filter_chains: [" +
+                 chain("filter_chain_match: {server_names: ['" + std::string(name) + "']}") + "]"))
+            .problem(),
+        at + "may have a wildcard in place of whole leading labels only, as *.example.com")
+        << name;
+}
+
+TEST(FilterChain, TwoMayNotTakeTheSameConnections) {
+  const std::string text = at_listener(
+      ".filter_chains[1].filter_chain_match: takes connections that filter_chains[0] takes as "
+      "well; change one");
+  auto two = [](const std::string& one, const std::string& other) {
+    return load(with_listener("filter_chains: [" + chain("filter_chain_match: {" + one + "}") +
+                              ", " + chain("filter_chain_match: {" + other + "}") +
+                              "], listener_filters: [" + kTlsInspector + "]"))
+        .problem();
+  };
+  EXPECT_EQ(two("", ""), text);
+  EXPECT_EQ(two("server_names: [a, b]", "server_names: [B]"), text);
+  EXPECT_EQ(two("source_ports: [1, 2], destination_port: 3",
+                "source_ports: [2], "
+                "destination_port: 3"),
+            text);
+  EXPECT_EQ(two("prefix_ranges: [{address_prefix: 10.1.2.3, prefix_len: 8}]",
+                "prefix_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]"),
+            text);
+  EXPECT_EQ(two("server_names: [a, a]", "server_names: [b]"), "");
+  EXPECT_EQ(two("server_names: [a], transport_protocol: tls", "server_names: [a]"), "");
+  EXPECT_EQ(two("server_names: [a]", "application_protocols: [h2]"), "");
+}
+
+TEST(ListenerFilters, AreTranslated) {
+  const Outcome outcome = load(with_listener(
+      chains() +
+      ", continue_on_listener_filters_timeout: true, listener_filters: [{name: h, typed_config: "
+      "{'@type': type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3."
+      "HttpInspector}, filter_disabled: {or_match: {rules: [{destination_port_range: {start: 25, "
+      "end: 26}}, {not_match: {any_match: true}}]}}}, {name: p, typed_config: {'@type': "
+      "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, "
+      "allow_requests_without_proxy_protocol: true, disallowed_versions: [V1], stat_prefix: sp, "
+      "rules: [{tlv_type: 2, on_tlv_present: {key: k}}], pass_through_tlvs: {match_type: INCLUDE, "
+      "tlv_type: [5]}}}]"));
+  ASSERT_EQ(outcome.problem(), "");
+  const Listener& result = *outcome.bootstrap.listeners.at(0);
+  EXPECT_TRUE(result.continue_on_listener_filters_timeout);
+  ASSERT_EQ(result.listener_filters.size(), 2u);
+  const config::ListenerFilter& http = result.listener_filters[0];
+  EXPECT_EQ(http.kind, config::ListenerFilter::Kind::kHttpInspector);
+  EXPECT_TRUE(http.disabled.at(0).matches(25));
+  EXPECT_FALSE(http.disabled.at(0).matches(26));
+  const config::ProxyProtocolFilter& proxy = result.listener_filters[1].proxy_protocol;
+  EXPECT_TRUE(proxy.allow_without);
+  EXPECT_FALSE(proxy.allow_v1);
+  EXPECT_TRUE(proxy.allow_v2);
+  EXPECT_EQ(proxy.stat_prefix, "sp");
+  EXPECT_EQ(proxy.rules.at(0).metadata_namespace, "envoy.filters.listener.proxy_protocol");
+  EXPECT_EQ(proxy.rules.at(0).key, "k");
+  EXPECT_TRUE(proxy.pass_through.takes(5));
+  EXPECT_FALSE(proxy.pass_through.takes(6));
+}
+
+TEST(ListenerFilters, AreRefusedByName) {
+  EXPECT_EQ(load(with_listener(chains() +
+                               ", listener_filters: [{name: o, typed_config: {'@type': "
+                               "type.googleapis.com/envoy.extensions.filters.listener.original_dst."
+                               "v3.OriginalDst}}]"))
+                .problem(),
+            at_listener(".listener_filters[0]: is not supported by this version; this version has "
+                        "the listener filters tls_inspector, http_inspector and proxy_protocol; "
+                        "remove the listener filter"));
+  EXPECT_EQ(load(with_listener(chains() +
+                               ", listener_filters: [{name: p, typed_config: {'@type': "
+                               "type.googleapis.com/envoy.extensions.filters.listener."
+                               "proxy_protocol.v3.ProxyProtocol, disallowed_versions: [V1, V2]}}]"))
+                .problem(),
+            at_listener(".listener_filters[0].typed_config.disallowed_versions: leaves no version "
+                        "that the filter could read; remove the filter or a version"));
+}
+
+TEST(ListenerFilters, TheTlsInspectorIsAddedWhereChainsNeedIt) {
+  const Outcome outcome = load(
+      with_listener("filter_chains: [" + chain("filter_chain_match: {server_names: [a]}") + "]"));
+  ASSERT_EQ(outcome.problem(), "");
+  EXPECT_EQ(outcome.warnings.size(), 1u);
+  const Listener& result = *outcome.bootstrap.listeners.at(0);
+  ASSERT_EQ(result.listener_filters.size(), 1u);
+  EXPECT_EQ(result.listener_filters[0].kind, config::ListenerFilter::Kind::kTlsInspector);
 }
 
 }  // namespace

@@ -191,17 +191,29 @@ TEST(RouteAction, RefusesWhatIsNotSupported) {
   for (const char* field :
        {"request_mirror_policies: [{cluster: a}]", "hedge_policy: {hedge_on_per_try_timeout: true}",
         "internal_redirect_policy: {}", "rate_limits: [{actions: [{remote_address: {}}]}]",
-        "cors: {max_age: '1'}", "max_grpc_timeout: 1s"}) {
+        "cors: {max_age: '1'}"}) {
     const std::string text = field;
     EXPECT_EQ(load(with_route_action("cluster: a, " + text)).problem(),
               at_route(".route." + text.substr(0, text.find(':')) +
                        ": is not supported by this version; remove it"));
   }
-  EXPECT_EQ(load(with_route_action("cluster: a, max_stream_duration: {grpc_timeout_header_max: "
-                                   "1s}"))
-                .problem(),
-            at_route(".route.max_stream_duration.grpc_timeout_header_max: is not supported by this "
-                     "version; remove it"));
+}
+
+TEST(RouteAction, FollowsGrpcTimeoutsWhereAsked) {
+  EXPECT_EQ(load(with_route_action("cluster: a")).forward().grpc, nullptr);
+  const Outcome newer =
+      load(with_route_action("cluster: a, max_stream_duration: {grpc_timeout_header_max: 0s, "
+                             "grpc_timeout_header_offset: 0.05s}, max_grpc_timeout: 7s"));
+  ASSERT_EQ(newer.problem(), "");
+  ASSERT_NE(newer.forward().grpc, nullptr);
+  EXPECT_EQ(newer.forward().grpc->header_max->count(), 0);
+  EXPECT_EQ(newer.forward().grpc->header_offset.count(), 50);
+  EXPECT_FALSE(newer.forward().grpc->max) << "the newer field wins";
+  const Outcome older =
+      load(with_route_action("cluster: a, max_grpc_timeout: 7s, grpc_timeout_offset: 1s"));
+  ASSERT_EQ(older.problem(), "");
+  EXPECT_EQ(older.forward().grpc->max->count(), 7000);
+  EXPECT_EQ(older.forward().grpc->offset.count(), 1000);
 }
 
 TEST(WeightedClusters, TakeWeightsHeadersAndTheRuntime) {

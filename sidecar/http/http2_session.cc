@@ -1,0 +1,244 @@
+#include "sidecar/http/http2_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidecar/base/check.h"
+#include "sidecar/http/http2_native.h"
+
+namespace pillion::http {
+
+namespace {
+
+// Header blocks cut into more CONTINUATION frames than this are abuse: at 16 KiB a frame, the
+// largest block that the limits of fields allow fits several times.
+constexpr std::size_t kMaxContinuations = 16;
+// What a head may take on the wire when it is sent; what came in was bounded on its way.
+constexpr std::size_t kMaxSentHead = 4 * 1024 * 1024;
+
+struct Callbacks {
+  nghttp2_session_callbacks* table = nullptr;
+  Callbacks() {
+    nghttp2_session_callbacks_new(&table);
+    Http2Receiver::register_in(table);
+    Http2Sender::register_in(table);
+  }
+  ~Callbacks() { nghttp2_session_callbacks_del(table); }
+  Callbacks(const Callbacks&) = delete;
+  Callbacks& operator=(const Callbacks&) = delete;
+};
+
+struct Options {
+  nghttp2_option* option = nullptr;
+  explicit Options(const config::Http2Protocol& config) {
+    nghttp2_option_new(&option);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    // Closed streams matter to RFC 7540's priorities only.
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_send_header_block_length(option, kMaxSentHead);
+    nghttp2_option_set_max_continuations(option, kMaxContinuations);
+    // Http2Limits counts these, with a stat each.
+    nghttp2_option_set_max_outbound_ack(option, config.max_outbound_control_frames + 1);
+    nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, config.hpack_table_size);
+    // Until the peer's SETTINGS say otherwise (RFC 9113 section 6.5.2).
+    nghttp2_option_set_peer_max_concurrent_streams(option, config.max_concurrent_streams);
+  }
+  ~Options() { nghttp2_option_del(option); }
+  Options(const Options&) = delete;
+  Options& operator=(const Options&) = delete;
+};
+
+}  // namespace
+
+Http2Stream::~Http2Stream() {
+  if (session_ != nullptr) session_->reset(*this, Http2Error::kCancel);
+}
+
+Http2Session::Http2Session(Role role, Http2Events& events, const config::Http2Protocol& config,
+                           CodecLimits limits, std::size_t stream_share)
+    : role_(role),
+      events_(events),
+      config_(config),
+      limits_(limits),
+      abuse_(config, role == Role::kServer),
+      stream_share_(stream_share) {
+  static const Callbacks callbacks;
+  Options options(config);
+  int error = role == Role::kServer ? nghttp2_session_server_new3(&native_, callbacks.table, this,
+                                                                  options.option, http2_memory())
+                                    : nghttp2_session_client_new3(&native_, callbacks.table, this,
+                                                                  options.option, http2_memory());
+  CHECK(error == 0);
+  nghttp2_settings_entry entries[5];
+  std::size_t count = 0;
+  if (role == Role::kServer) {
+    entries[count++] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config.max_concurrent_streams};
+    if (config.allow_connect) entries[count++] = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
+  } else {
+    entries[count++] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
+  }
+  entries[count++] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, config.stream_window};
+  if (config.hpack_table_size != NGHTTP2_DEFAULT_HEADER_TABLE_SIZE)
+    entries[count++] = {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, config.hpack_table_size};
+  nghttp2_submit_settings(native_, NGHTTP2_FLAG_NONE, entries, count);
+  nghttp2_session_set_local_window_size(native_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<int32_t>(config.connection_window));
+}
+
+Http2Session::~Http2Session() {
+  // Streams may outlive the session; they have nothing to say to it any more.
+  streams_.for_each([](Http2Stream& stream) { stream.session_ = nullptr; });
+  nghttp2_session_del(native_);
+}
+
+void Http2Session::attach(Http2Stream& stream, int32_t id) {
+  stream.session_ = this;
+  stream.id_ = id;
+  streams_.push_back(stream);
+  ++stream_count_;
+}
+
+void Http2Session::detach(Http2Stream& stream) {
+  if (stream.session_ == nullptr) return;
+  stream.session_ = nullptr;
+  if (heading_ == &stream) heading_ = nullptr;
+  stream.TaggedNode<Http2Stream>::unlink();
+  --stream_count_;
+  buffered_ -= stream.out_.size();
+  stream.out_.clear();
+  nghttp2_session_set_stream_user_data(native_, stream.id_, nullptr);
+  // What was received and never read must not shrink the connection's window for ever.
+  if (uint32_t rest = std::exchange(stream.unconsumed_, 0); rest > 0) {
+    nghttp2_session_consume_connection(native_, rest);
+    want_output();
+  }
+}
+
+void Http2Session::flood(Http2Count what) {
+  if (std::exchange(flooded_, true)) return;
+  count(what);
+  nghttp2_session_terminate_session(native_, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
+  now_ = now;
+  if (over_) return Unit{};
+  feeding_ = true;
+  ssize_t taken = nghttp2_session_mem_recv(native_, reinterpret_cast<const uint8_t*>(bytes.data()),
+                                           bytes.size());
+  feeding_ = false;
+  if (taken == NGHTTP2_ERR_FLOODED) flood(Http2Count::kOutboundControlFlood);
+  if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) flood(Http2Count::kContinuationFlood);
+  if (taken >= 0)
+    if (auto what = abuse_.check_control()) flood(*what);
+  if (taken < 0 || flooded_) {
+    over_ = true;
+    return fail({Code::kProtocol, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
+                 false, "HTTP/2 connection error"});
+  }
+  if (nghttp2_session_want_write(native_) != 0) want_output();
+  return Unit{};
+}
+
+Result<Unit> Http2Session::write_frames(Buffer& out, std::size_t most) {
+  out_ = &out;
+  most_ = most;
+  ssize_t size = 0;
+  while (out.size() < most) {
+    const uint8_t* frame = nullptr;
+    std::size_t before = out.size();
+    size = nghttp2_session_mem_send(native_, &frame);
+    if (size > 0)
+      out.append({reinterpret_cast<const char*>(frame), static_cast<std::size_t>(size)});
+    written_ += out.size() - before;
+    if (size <= 0) break;
+  }
+  out_ = nullptr;
+  if (size < 0) {
+    over_ = true;
+    return fail({Code::kProtocol, Origin::kSelf, false, "HTTP/2 frames could not be written"});
+  }
+  return Unit{};
+}
+
+Result<Unit> Http2Session::flush(Buffer& out, std::size_t most) {
+  CHECK(!feeding_ && out_ == nullptr);
+  output_wanted_ = false;
+  TRY(Unit done, write_frames(out, most));
+  if (auto what = abuse_.on_batch(written_, out.size())) {
+    if (!std::exchange(flooded_, true)) count(*what);
+    over_ = true;
+    return fail({Code::kOverload, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
+                 false, "too many HTTP/2 frames wait to be read"});
+  }
+  settle();
+  return done;
+}
+
+void Http2Session::settle() {
+  if (!std::exchange(drained_any_, false)) return;
+  streams_.for_each([this](Http2Stream& stream) {
+    if (!stream.over_ || stream.out_.size() > stream_share_ / 2) return;
+    stream.over_ = false;
+    stream.on_drained();
+  });
+}
+
+void Http2Session::resume(Http2Stream& stream) {
+  stream.paused_ = false;
+  uint32_t waiting = std::exchange(stream.unconsumed_, 0);
+  if (waiting == 0 || stream.session_ == nullptr) return;
+  nghttp2_session_consume(native_, stream.id_, waiting);
+  if (nghttp2_session_want_write(native_) != 0) want_output();
+}
+
+void Http2Session::reset(Http2Stream& stream, Http2Error code) {
+  if (stream.session_ == nullptr) return;
+  nghttp2_submit_rst_stream(native_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<uint32_t>(code));
+  abuse_.on_control_queued();
+  detach(stream);
+  want_output();
+}
+
+void Http2Session::ping() {
+  nghttp2_submit_ping(native_, NGHTTP2_FLAG_NONE, nullptr);
+  want_output();
+}
+
+void Http2Session::shutdown_notice() {
+  nghttp2_submit_shutdown_notice(native_);
+  want_output();
+}
+
+void Http2Session::goaway(Http2Error code) {
+  int32_t last = role_ == Role::kServer ? nghttp2_session_get_last_proc_stream_id(native_) : 0;
+  nghttp2_submit_goaway(native_, NGHTTP2_FLAG_NONE, last, static_cast<uint32_t>(code), nullptr, 0);
+  want_output();
+}
+
+bool Http2Session::window_shut(const Http2Stream& stream) const {
+  return nghttp2_session_get_remote_window_size(native_) <= 0 ||
+         (stream.session_ != nullptr &&
+          nghttp2_session_get_stream_remote_window_size(native_, stream.id_) <= 0);
+}
+
+bool Http2Session::clogged(Http2Stream& stream) {
+  if (stream.out_.size() > stream_share_) stream.over_ = true;
+  return stream.over_;
+}
+
+uint32_t Http2Session::peer_max_streams() const {
+  return nghttp2_session_get_remote_settings(native_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+bool Http2Session::peer_allows_connect() const {
+  return nghttp2_session_get_remote_settings(native_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) !=
+         0;
+}
+
+bool Http2Session::exhausted() const {
+  return nghttp2_session_get_next_stream_id(native_) > (uint32_t{1} << 31) - 1024;
+}
+
+}  // namespace pillion::http
