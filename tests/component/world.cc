@@ -52,7 +52,7 @@ std::string bootstrap_yaml(const Scene& scene) {
         "typed_extension_protocol_options: "
         "{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {'@type': " +
         std::string(kHttpOptions) +
-        (scene.cluster_http.find("explicit_http_config") == std::string::npos
+        (scene.cluster_http.find("_config: {") == std::string::npos
              ? ", explicit_http_config: {http_protocol_options: {}}, "
              : ", ") +
         scene.cluster_http + "}}, ";
