@@ -64,6 +64,8 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 char* Buffer::reserve(std::size_t size) {
   CHECK(size <= kMaxReserve);
   if (tail_ == nullptr || tail_->room - tail_->end < size) {
+    // A small block that was reserved and never written to would stand before the bytes.
+    if (size_ == 0) clear();
     Block* block = make_block(tail_ == nullptr && size <= kSmallRoom);
     if (tail_ == nullptr)
       head_ = block;

@@ -81,7 +81,7 @@ TEST_F(AccessLog, TellsResetsFromOrderlyEnds) {
   client.send(kGet);
   until([&] { return origin_.requests().size() == 4; }, "the request arrives");
   client.reset();
-  until([&] { return stat("http.ingress.downstream_cx_active") == 3; }, "the client is gone");
+  until([&] { return stat("http.ingress.downstream_cx_active") == 4; }, "the client is gone");
   EXPECT_EQ(logged(),
             "Normal -\nNormal Normal\nNormal Normal\nNormal RemoteReset\nRemoteReset Normal\n");
 }

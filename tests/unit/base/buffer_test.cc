@@ -139,6 +139,14 @@ TEST(Buffer, ReservesContiguousRoom) {
   EXPECT_TRUE(buffer.to_string().ends_with("bend"));
 }
 
+TEST(Buffer, FrontHasBytesAfterSmallRoomThatWasNotUsed) {
+  Buffer buffer;
+  buffer.reserve(2);
+  std::memcpy(buffer.reserve(8000), "large", 5);
+  buffer.commit(5);
+  EXPECT_EQ(buffer.front(), "large");
+}
+
 TEST(Buffer, FrontHasBytesAfterRoomThatWasNotUsed) {
   Buffer buffer;
   buffer.append(std::string(10'000, 'a'));

@@ -297,7 +297,7 @@ TEST_F(AdminTest, ClustersComeInPiecesOfBoundedSize) {
   EXPECT_EQ(get_json("/clusters?format=json")["cluster_statuses"].size(), 2000u);
   EXPECT_EQ(get("/clusters?format=json&filter=nothing").body, "{}\n");
   std::string whole = get("/clusters?format=json&filter=^c7$").body;
-  EXPECT_EQ(whole, Json::parse(whole).dump(1) + "\n");
+  EXPECT_EQ(whole, nlohmann::ordered_json::parse(whole).dump(1) + "\n");
 }
 
 TEST_F(AdminTest, StatsPagesComeFromTheRegistry) {

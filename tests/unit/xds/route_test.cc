@@ -155,9 +155,9 @@ TEST(RouteAction, HasNoTimeoutBesideMaxStreamDuration) {
 }
 
 TEST(Route, TakesTheSharesOfTracedRequests) {
-  const Outcome outcome =
-      load(with_route("tracing: {random_sampling: {numerator: 5, denominator: TEN_THOUSAND}}, "
-                      "route: {cluster: a}"));
+  const Outcome outcome = load(with_route(
+      "match: {prefix: /}, tracing: {random_sampling: {numerator: 5, denominator: TEN_THOUSAND}}, "
+      "route: {cluster: a}"));
   ASSERT_EQ(outcome.problem(), "");
   ASSERT_NE(outcome.route().tracing, nullptr);
   EXPECT_EQ(outcome.route().tracing->random.numerator, 5u);
