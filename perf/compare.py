@@ -14,9 +14,9 @@ import sys
 import tempfile
 
 import measure
-from peers import ALL, LABELS, Origin, Peer, compile_tools, most_connections, program
+from peers import ALL, LABELS, BulkOrigin, Origin, Peer, compile_tools, most_connections, program
 
-CASES = ("http1", "two-workers", "memory", "many", "stream")
+CASES = ("http1", "two-workers", "memory", "many", "stream", "tcp")
 
 
 def say(text):
@@ -139,6 +139,29 @@ class Run:
                          "%.2f" % (size / 1e9 / seen["seconds"])])
         print("### A body of %.1f GB streamed through\n" % self.options.body_gb)
         table(["proxy", "MB before", "MB at most", "GB/s"], rows)
+
+
+    def tcp(self):
+        names = [name for name in self.names if name in ("haproxy", "envoy", "pillion")]
+        seen = {name: [] for name in names}
+        origin, peers = BulkOrigin("1"), []
+        try:
+            for name in names:
+                peers.append(Peer(name, origin.port, self.folder, config=measure.tcp_proxy(name)))
+            for number in range(self.options.rounds):
+                for peer in peers:
+                    seen[peer.name].append(measure.bulk(peer, self.options.seconds))
+                say("round %d: %s" % (number + 1, ", ".join("%s %.2f" % (p.name, seen[p.name][-1]["per_cpu"] / 1e9) for p in peers)))
+        finally:
+            for peer in peers:
+                peer.stop()
+            origin.stop()
+        rows = []
+        for name in names:
+            middle = sorted(seen[name], key=lambda window: window["per_cpu"])[len(seen[name]) // 2]
+            rows.append([LABELS[name], "%.2f" % (middle["per_cpu"] / 1e9), "%.2f" % (middle["per_second"] / 1e9)])
+        print("### TCP, iperf3 with 4 connections, one worker\n")
+        table(["proxy", "GB a CPU second", "GB/s"], rows)
 
 
 def raise_file_limit(wanted=65536):

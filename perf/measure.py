@@ -1,5 +1,6 @@
 """The measurements of perf/compare, each a function of running peers."""
 
+import json
 import re
 import socket
 import statistics
@@ -156,3 +157,40 @@ def ask(port, host):
     with urllib.request.urlopen(request, timeout=30) as answer:
         if answer.status != 200:
             raise RuntimeError("status %d for %s" % (answer.status, host))
+
+
+def tcp_proxy(name):
+    """A config maker: every connection goes to the origin as it is."""
+    def haproxy(values, folder):
+        path = folder / "haproxy.cfg"
+        path.write_text(
+            "global\n nbthread 1\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n"
+            "listen l\n bind 127.0.0.1:%(PORT)d\n server s 127.0.0.1:%(ORIGIN)d\n" % values)
+        return str(path)
+
+    def sidecar(values, folder):
+        def address(number):
+            return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
+
+        kind = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+        config = {"admin": {"address": address(values["ADMIN"])}, "static_resources": {
+            "listeners": [{"name": "main", "address": address(values["PORT"]), "filter_chains": [{"filters": [
+                {"name": "tcp", "typed_config": {"@type": kind, "stat_prefix": "tcp", "cluster": "a"}}]}]}],
+            "clusters": [{"name": "a", "connect_timeout": "1s", "load_assignment": {"cluster_name": "a", "endpoints": [
+                {"lb_endpoints": [{"endpoint": {"address": address(values["ORIGIN"])}}]}]}}]}}
+        path = folder / "tcp.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        return str(path)
+
+    return haproxy if name == "haproxy" else sidecar
+
+
+def bulk(peer, seconds, streams=4, core="1"):
+    """One window of iperf3: bytes a CPU second of the proxy, and bytes a second."""
+    before = peer.cpu_seconds()
+    output = subprocess.run(
+        ["taskset", "-c", core, "iperf3", "-c", "127.0.0.1", "-p", str(peer.port), "-t", str(seconds), "-P", str(streams), "-J"],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    moved = json.loads(output)["end"]["sum_received"]["bytes"]
+    return {"per_cpu": moved / (peer.cpu_seconds() - before), "per_second": moved / seconds}

@@ -86,6 +86,20 @@ class Origin:
         self.process.wait()
 
 
+class BulkOrigin:
+    """iperf3's server."""
+
+    def __init__(self, core):
+        self.port = free_port()
+        self.process = subprocess.Popen(["taskset", "-c", core, "iperf3", "-s", "-p", str(self.port)], start_new_session=True,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for_port(self.port, self.process)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
 class Peer:
     """One running proxy in front of an origin."""
 
@@ -117,7 +131,7 @@ class Peer:
         if self.name == "relay":
             return [binary, str(self.port), str(self.values["ORIGIN"])]
         if self.name == "haproxy":
-            return [binary, "-db", "-f", self.written("haproxy.cfg.in")]
+            return [binary, "-db", "-f", self.config(self.values, self.folder) if self.config else self.written("haproxy.cfg.in")]
         if self.name == "nginx":
             return [binary, "-c", self.written("nginx.conf.in")]
         config = self.config(self.values, self.folder) if self.config else self.written("sidecar.yaml.in", ".yaml")
