@@ -191,6 +191,7 @@ class Loader {
     if (!cluster->name.empty() && !cluster_names_.insert(cluster->name).second)
       at.field("name").problem(
           fmt::format("the cluster \"{}\" is given twice; rename one of the two", cluster->name));
+    if (cluster->proxy_protocol != nullptr) proxied_clusters_.insert(cluster->name);
     bootstrap_.clusters.push_back(std::move(cluster));
   }
 
@@ -207,7 +208,30 @@ class Loader {
         entry.field("name").problem(
             fmt::format("the listener \"{}\" is given twice; rename one of the two", item.name()));
       check_addresses(*listener, addresses, entry);
+      check_proxied_clusters(*listener, entry);
       bootstrap_.listeners.push_back(std::move(listener));
+    }
+  }
+
+  // A PROXY header names one client, while HTTP connections to an endpoint serve many.
+  void check_proxied_clusters(const config::Listener& listener, const FieldPath& at) const {
+    if (proxied_clusters_.empty()) return;
+    auto check = [&](const std::string& cluster) {
+      if (proxied_clusters_.contains(cluster))
+        at.problem(
+            fmt::format("routes HTTP to the cluster \"{}\", whose connections begin with a "
+                        "PROXY protocol header; only a TCP proxy can use it",
+                        cluster));
+    };
+    for (const config::FilterChain& chain : listener.chains) {
+      if (chain.http == nullptr || chain.http->routes == nullptr) continue;
+      for (const config::VirtualHost& host : chain.http->routes->virtual_hosts)
+        for (const config::Route& route : host.routes) {
+          const auto* action = std::get_if<config::ForwardAction>(&route.action);
+          if (action == nullptr) continue;
+          check(action->cluster);
+          for (const config::WeightedCluster& weighted : action->weighted) check(weighted.name);
+        }
     }
   }
 
@@ -232,6 +256,8 @@ class Loader {
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<const Node*> clusters_;  // of each source
   std::unordered_set<std::string> cluster_names_;
+  std::unordered_set<std::string>
+      proxied_clusters_;  // those with a PROXY protocol transport socket
   ClusterDefaults defaults_;
   BootstrapPacker packer_;
   config::Bootstrap bootstrap_;

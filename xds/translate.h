@@ -36,6 +36,7 @@ namespace envoy::config::core::v3 {
 class BindConfig;
 class DnsResolutionConfig;
 class Http1ProtocolOptions;
+class ProxyProtocolConfig;
 class Http2ProtocolOptions;
 class ProxyProtocolPassThroughTLVs;
 class TcpKeepalive;
@@ -124,6 +125,13 @@ std::optional<Address> bind_source(const envoy::config::core::v3::BindConfig& me
                                    const FieldPath& at);
 config::TcpKeepalive tcp_keepalive(const envoy::config::core::v3::TcpKeepalive& message,
                                    const FieldPath& at);
+
+// --- translate_upstream_proxy_protocol.cc ---
+// True when the transport socket is that of the PROXY protocol: then its settings are in `to`.
+bool translate_upstream_proxy_protocol(const envoy::config::core::v3::TransportSocket& message,
+                                       const FieldPath& at, config::Cluster& to);
+std::unique_ptr<config::UpstreamProxyProtocol> translate_proxy_protocol_config(
+    const envoy::config::core::v3::ProxyProtocolConfig& message, const FieldPath& at);
 
 // --- translate_listener.cc ---
 std::shared_ptr<const config::Listener> translate_listener(

@@ -195,9 +195,10 @@ void take_connection_settings(const v3::Cluster& message, const ClusterDefaults&
   if (message.has_upstream_bind_config())
     source = bind_source(message.upstream_bind_config(), at.field("upstream_bind_config"));
   if (source) to.bind_source = std::make_unique<Address>(*source);
-  if (message.has_transport_socket())
-    to.tls = translate_upstream_tls(message.transport_socket(), defaults.secrets,
-                                    at.field("transport_socket"));
+  if (!message.has_transport_socket()) return;
+  const FieldPath socket = at.field("transport_socket");
+  if (!translate_upstream_proxy_protocol(message.transport_socket(), socket, to))
+    to.tls = translate_upstream_tls(message.transport_socket(), defaults.secrets, socket);
 }
 
 }  // namespace

@@ -173,13 +173,18 @@ void take_upgrades(const RouteAction& message, const FieldPath& at, ForwardActio
     if (!to.upgrades.emplace(type, enabled).second)
       entry.problem(fmt::format("the upgrade type \"{}\" is given twice", type));
     if (!upgrade.has_connect_config()) continue;
+    const FieldPath connect = entry.field("connect_config");
     if (type != "connect") {
-      entry.field("connect_config").problem("is only for upgrade_type CONNECT");
-    } else {
-      // Envoy would end the tunnel itself and send its content as plain TCP.
-      not_supported(entry.field("connect_config"),
-                    "remove it to pass CONNECT on to the upstream as a request");
+      connect.problem("is only for upgrade_type CONNECT");
+      continue;
     }
+    check_fields(upgrade.connect_config(), connect, {"proxy_protocol_config", "allow_post"});
+    if (upgrade.connect_config().allow_post())
+      not_supported(connect.field("allow_post"), "remove it: only CONNECT becomes plain TCP");
+    to.connect = std::make_unique<config::ConnectTermination>();
+    if (upgrade.connect_config().has_proxy_protocol_config())
+      to.connect->proxy_protocol = translate_proxy_protocol_config(
+          upgrade.connect_config().proxy_protocol_config(), connect.field("proxy_protocol_config"));
   }
 }
 

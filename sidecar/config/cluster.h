@@ -9,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidecar/base/address.h"
 #include "sidecar/config/http2.h"
+#include "sidecar/config/upstream_proxy_protocol.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::config {
@@ -137,6 +139,7 @@ struct Cluster {
   std::unique_ptr<UpstreamHttp> http;
   std::unique_ptr<TcpKeepalive> keepalive;
   std::unique_ptr<Address> bind_source;
+  std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;
   std::unique_ptr<Metadata> metadata;
   std::shared_ptr<const UpstreamTls> tls;  // null: plain text
   [[nodiscard]] const std::string& stat_name() const {

@@ -2,10 +2,11 @@
 // Listener filters (envoy.config.listener.v3.ListenerFilter): what looks at a connection's first
 // bytes before its filter chain is chosen. Plain validated data; immutable, shared by all workers.
 
-#include <bitset>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "sidecar/config/tlv_selection.h"
 
 namespace pillion::config {
 
@@ -36,13 +37,6 @@ struct PortPredicate {
     }
     return false;
   }
-};
-
-// Types of PROXY protocol values that go on to an upstream which is told by PROXY protocol too.
-struct TlvSelection {
-  bool all = false;
-  std::bitset<256> types;
-  [[nodiscard]] bool takes(uint8_t type) const { return all || types[type]; }
 };
 
 struct ProxyProtocolFilter {

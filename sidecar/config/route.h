@@ -14,6 +14,7 @@
 
 #include "sidecar/config/headers.h"
 #include "sidecar/config/matcher.h"
+#include "sidecar/config/upstream_proxy_protocol.h"
 #include "sidecar/config/value.h"
 
 namespace pillion::filter {
@@ -98,6 +99,12 @@ struct WeightedCluster {
   FilterOverrides filters;
 };
 
+// upgrade_configs[].connect_config: a CONNECT request ends here, and what follows it goes to the
+// cluster as plain TCP.
+struct ConnectTermination {
+  std::unique_ptr<UpstreamProxyProtocol> proxy_protocol;  // null: no header
+};
+
 // How far a route follows the grpc-timeout of its requests.
 struct GrpcTimeouts {
   // max_stream_duration.grpc_timeout_header_max and _offset: bounds the stream. Zero: no bound of
@@ -121,7 +128,7 @@ struct ForwardAction {
   Millis timeout{15000};
   std::optional<Millis> idle_timeout;  // overrides the HCM's stream_idle_timeout; zero: none
   std::optional<Millis> max_stream_duration;
-  std::unique_ptr<GrpcTimeouts> grpc;  // null: grpc-timeout is only passed on
+  std::unique_ptr<GrpcTimeouts> grpc;        // null: grpc-timeout is only passed on
   std::shared_ptr<const RetryPolicy> retry;  // set here or inherited from the virtual host
   std::string prefix_rewrite;
   std::unique_ptr<RegexRewrite> regex_rewrite;
@@ -134,6 +141,7 @@ struct ForwardAction {
   bool append_x_forwarded_host = false;
   // upgrade_configs: type (lower case) -> enabled; absent: the HCM decides.
   std::map<std::string, bool, std::less<>> upgrades;
+  std::unique_ptr<ConnectTermination> connect;  // null: CONNECT goes on as a request
 };
 
 struct RedirectAction {

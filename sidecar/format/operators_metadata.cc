@@ -100,8 +100,9 @@ constexpr MetadataType kTypes[] = {
      append_metadata_as_json<&I::cluster_metadata>},
     {"UPSTREAM_HOST", append_metadata<&I::upstream_metadata>,
      append_metadata_as_json<&I::upstream_metadata>},
-    // Nothing sets dynamic metadata, and listeners carry none into the data path.
-    {"DYNAMIC", append_never, append_never},
+    {"DYNAMIC", append_metadata<&I::dynamic_metadata>,
+     append_metadata_as_json<&I::dynamic_metadata>},
+    // Listeners carry no metadata into the data path.
     {"LISTENER", append_never, append_never},
     {"LISTENER_FILTER_CHAIN", append_never, append_never},
 };
@@ -147,7 +148,8 @@ constexpr Operator kOperators[] = {
      parse_path, append_metadata_as_json<&I::upstream_metadata>},
     {"CLUSTER_METADATA", append_metadata<&I::cluster_metadata>, kParamsRequired, false, parse_path,
      append_metadata_as_json<&I::cluster_metadata>},
-    {"DYNAMIC_METADATA", append_never, kPathSyntax, false, parse_path, append_never},
+    {"DYNAMIC_METADATA", append_metadata<&I::dynamic_metadata>, kPathSyntax, false, parse_path,
+     append_metadata_as_json<&I::dynamic_metadata>},
     {"FILTER_STATE", append_never, kPathSyntax, false, parse_filter_state},
     {"UPSTREAM_FILTER_STATE", append_never, kPathSyntax, false, parse_filter_state},
     {"PER_REQUEST_STATE", append_never, kParamsRequired},

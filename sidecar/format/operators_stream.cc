@@ -139,8 +139,8 @@ bool append_nothing(std::string&, const Piece&, const Context&) {
   return true;
 }
 
-bool append_log_type(std::string& out, const Piece&, const Context&) {
-  out += "DownstreamEnd";
+bool append_log_type(std::string& out, const Piece&, const Context& context) {
+  out += context.info->log_type;
   return true;
 }
 

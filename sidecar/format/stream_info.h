@@ -116,6 +116,7 @@ struct StreamInfo {
   std::string_view virtual_cluster_name;
   std::string_view upstream_cluster;      // the observability name (alt_stat_name or name)
   std::string_view upstream_cluster_raw;  // the name
+  const config::Metadata* dynamic_metadata = nullptr;
   const config::Metadata* route_metadata = nullptr;
   const config::Metadata* virtual_host_metadata = nullptr;
   const config::Metadata* cluster_metadata = nullptr;
@@ -130,7 +131,8 @@ struct StreamInfo {
   uint64_t upstream_request_attempt_count = 0;
   AttemptedHost* attempted = nullptr;  // the first
 
-  bool health_check = false;  // answered by, or marked as, a health check
+  std::string_view log_type = "DownstreamEnd";  // %ACCESS_LOG_TYPE%
+  bool health_check = false;                    // answered by, or marked as, a health check
   std::string_view request_id;
 
   void set_flag(ResponseFlag flag) { flags |= uint64_t{1} << static_cast<unsigned>(flag); }

@@ -48,6 +48,8 @@ inline constexpr std::string_view kVirtualHostTag = "envoy_virtual_host";
 inline constexpr std::string_view kVirtualClusterTag = "envoy_virtual_cluster";
 inline constexpr std::string_view kRouteTag = "envoy_route";
 inline constexpr std::string_view kWorkerTag = "envoy_worker_id";
+inline constexpr std::string_view kTcpPrefixTag = "envoy_tcp_prefix";
+inline constexpr std::string_view kProxyProtocolPrefixTag = "envoy_proxy_protocol_prefix";
 inline constexpr std::string_view kHttpLocalRateLimitTag = "envoy_local_http_ratelimit_prefix";
 
 // A configured name as Envoy writes it into stat names: "://", ":/" and ":" become "_".

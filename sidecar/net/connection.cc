@@ -92,7 +92,27 @@ void Connection::finish_connect() {
   events_.on_connected();
 }
 
+void Connection::await_writable() {
+  blocked_ = true;
+  notify_flushed_ = true;
+  update_interest();
+}
+
+void Connection::end_raw(int error) {
+  if (error != 0) {
+    fail(error);
+    return;
+  }
+  read_ended_ = true;
+  update_interest();
+  events_.on_end();
+}
+
 void Connection::read_some() {
+  if (raw_) {
+    events_.on_readable();
+    return;
+  }
   char* buffer = read_buffer();
   ssize_t n = ::recv(fd_.number(), buffer, kReadSize, 0);
   if (n > 0) {
@@ -110,6 +130,11 @@ void Connection::read_some() {
     return;
   }
   if (errno != EAGAIN && errno != EINTR) fail(errno);
+}
+
+void Connection::receive(std::string_view bytes) {
+  bytes_read_ += bytes.size();
+  deliver(bytes);
 }
 
 void Connection::deliver(std::string_view bytes) {

@@ -38,6 +38,8 @@ class ConnectionEvents {
   virtual void on_drained() {}
   // All output has left, once after each call of notify_flushed().
   virtual void on_flushed() {}
+  // There is something to read, while the owner reads the socket itself (read_raw).
+  virtual void on_readable() {}
 
  protected:
   ~ConnectionEvents() = default;
@@ -84,6 +86,20 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   void resume_reads();
   // Reads what has arrived without waiting for the loop; events come from inside this call.
   void read_now();
+  // Bytes that were read from the socket before it was this connection's, as though they came now:
+  // events come from inside this call, also while reads are paused.
+  void receive(std::string_view bytes);
+  // The owner moves bytes past this: on_readable() instead of on_data(), and count_raw() for what it
+  // has read and written. Never with TLS.
+  void read_raw(bool on) { raw_ = on; }
+  void count_raw(uint64_t read, uint64_t written) {
+    bytes_read_ += read;
+    bytes_written_ += written;
+  }
+  // The socket has taken less than it was given: on_flushed() when it takes more.
+  void await_writable();
+  // Reads have met the end, or an error: what reading here would have done.
+  void end_raw(int error);
   // While reads are paused, report the peer's FIN anyway.
   void watch_hangup(bool on) { watch_hangup_ = on; }
   // on_flushed when the output is empty (at the end of this iteration at the earliest).
@@ -158,6 +174,7 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   bool notify_flushed_ = false;
   bool watch_hangup_ = false;
   bool read_ended_ = false;
+  bool raw_ = false;
 };
 
 }  // namespace pillion::net

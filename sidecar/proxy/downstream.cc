@@ -26,8 +26,14 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
       listener_(std::move(listener)),
       http_(http),
       connection_(worker.loop, *this, std::move(fd)),
-      facts_{++worker.next_connection_id * metrics::kMaxWorkers + worker.index, remote, local,
-             listener_->config().name, listener_->config().buffer_limit},
+      facts_{++worker.next_connection_id * metrics::kMaxWorkers + worker.index,
+             remote,
+             local,
+             listener_->config().name,
+             listener_->config().buffer_limit,
+             http::Version::kHttp11,
+             false,
+             nullptr},
       parser_(http::Role::kServer, *this, limits_of(http.config())),
       timer_(io::Timer::of<&Downstream::on_timer>(worker.loop.timers(), *this)),
       opened_(worker.loop.now()) {
@@ -445,7 +451,7 @@ void Downstream::close(bool by_us) {
   timer_.cancel();
   lifetime_.reset();
   connection_.close();
-  TaggedNode<Downstream>::unlink();
+  TaggedNode<Inbound>::unlink();
   worker_.loop.delete_later(std::unique_ptr<io::Disposable>(this));
 }
 

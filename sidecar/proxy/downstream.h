@@ -13,6 +13,7 @@
 #include "sidecar/http/codec.h"
 #include "sidecar/http/http1_parser.h"
 #include "sidecar/net/connection.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/stream.h"
 
@@ -20,21 +21,26 @@ namespace pillion::proxy {
 
 class Http2Downstream;
 
-class Downstream final : public io::Disposable,
+class Downstream final : public Inbound,
                          public net::ConnectionEvents,
                          public http::CodecEvents,
-                         public StreamOwner,
-                         public TaggedNode<Downstream> {
+                         public StreamOwner {
  public:
   Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRuntime> listener,
              const HttpRuntime& http, net::Fd fd, const Address& remote, const Address& local);
   ~Downstream() override;
 
   // The server drains: closes now if idle, else after the response at hand.
-  void drain();
+  void drain() override;
   // Closes at once.
-  void abort(std::string_view details);
-  [[nodiscard]] const ListenerRuntime& listener() const { return *listener_; }
+  void abort(std::string_view details) override;
+  [[nodiscard]] const ListenerRuntime& listener() const override { return *listener_; }
+  // What listener filters found out, before the first byte.
+  void set_inspection(std::unique_ptr<Inspection> inspection) {
+    facts_.inspection = std::move(inspection);
+  }
+  // Bytes that were read before, as though they came now.
+  void receive(std::string_view bytes) { connection_.receive(bytes); }
 
  private:
   friend class Http2Downstream;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "sidecar/proxy/chain_match.h"
-
 namespace pillion::proxy {
 
 namespace {
@@ -73,7 +71,53 @@ ListenerRuntime::ListenerRuntime(std::shared_ptr<const config::Listener> config,
                                  std::string stat_name, metrics::Registry& metrics)
     : config_(std::move(config)),
       stat_name_(std::move(stat_name)),
-      stats_(metrics, metrics::listener_scope(stat_name_)) {}
+      stats_(metrics, metrics::listener_scope(stat_name_)),
+      detection_stats_(metrics, metrics::listener_scope(stat_name_)) {}
+
+Result<ChainRuntime, Problem> ListenerRuntime::compile_chain(const config::FilterChain& chain,
+                                                             const std::string& listener_stat_name,
+                                                             ChainTls::Counts& counts,
+                                                             const SnapshotDeps& deps) {
+  ChainRuntime runtime{&chain, nullptr, nullptr};
+  TRY(std::unique_ptr<ChainTls> tls,
+      ChainTls::compile(chain, listener_stat_name, counts, deps.metrics, deps.contexts));
+  if (chain.tcp != nullptr) {
+    TRY(runtime.tcp, TcpRuntime::compile(chain.tcp, deps.metrics, deps.log_sinks));
+    runtime.tcp->set_tls(std::move(tls));
+  } else {
+    TRY(runtime.http, HttpRuntime::compile(chain.http, listener_stat_name, deps));
+    runtime.http->set_tls(std::move(tls));
+  }
+  return runtime;
+}
+
+namespace {
+
+std::unique_ptr<ListenerFilterRuntime> compile_filter(const config::ListenerFilter& filter,
+                                                      metrics::Registry& metrics) {
+  auto runtime = std::make_unique<ListenerFilterRuntime>();
+  runtime->config = &filter;
+  switch (filter.kind) {
+    case config::ListenerFilter::Kind::kTlsInspector:
+      runtime->tls_stats = std::make_unique<metrics::PerWorker<metrics::TlsInspectorStats>>(
+          metrics, metrics::tls_inspector_scope());
+      break;
+    case config::ListenerFilter::Kind::kHttpInspector:
+      runtime->http_stats = std::make_unique<metrics::PerWorker<metrics::HttpInspectorStats>>(
+          metrics, metrics::http_inspector_scope());
+      break;
+    case config::ListenerFilter::Kind::kProxyProtocol:
+      runtime->proxy_stats = std::make_unique<metrics::PerWorker<metrics::ProxyProtocolStats>>(
+          metrics, metrics::proxy_protocol_scope(filter.proxy_protocol.stat_prefix));
+      runtime->proxy_errors =
+          std::make_unique<metrics::PerWorker<metrics::ProxyProtocolErrorStats>>(metrics,
+                                                                                 metrics::Scope{});
+      break;
+  }
+  return runtime;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<ListenerRuntime>, Problem> ListenerRuntime::compile(
     std::shared_ptr<const config::Listener> config, const SnapshotDeps& deps) {
@@ -83,34 +127,27 @@ Result<std::unique_ptr<ListenerRuntime>, Problem> ListenerRuntime::compile(
       new ListenerRuntime(std::move(config), stat_name, deps.metrics));
   const config::Listener& listener = *runtime->config_;
   ChainTls::Counts counts;
-  auto tls_of = [&](const config::FilterChain& chain) {
-    return ChainTls::compile(chain, stat_name, counts, deps.metrics, deps.contexts);
-  };
   for (const config::FilterChain& chain : listener.chains) {
-    TRY(std::unique_ptr<HttpRuntime> http, HttpRuntime::compile(chain.http, stat_name, deps));
-    TRY(std::unique_ptr<ChainTls> tls, tls_of(chain));
-    http->set_tls(std::move(tls));
-    runtime->chains_.push_back({&chain, std::move(http)});
+    TRY(ChainRuntime compiled, compile_chain(chain, stat_name, counts, deps));
+    runtime->chains_.push_back(std::move(compiled));
+    runtime->matches_.push_back(&chain.match);
+    if (!chain.match.application_protocols.empty()) runtime->matches_protocols_ = true;
   }
   if (listener.default_chain) {
-    TRY(runtime->default_chain_,
-        HttpRuntime::compile(listener.default_chain->http, stat_name, deps));
-    TRY(std::unique_ptr<ChainTls> tls, tls_of(*listener.default_chain));
-    runtime->default_chain_->set_tls(std::move(tls));
+    TRY(runtime->default_chain_, compile_chain(*listener.default_chain, stat_name, counts, deps));
   }
+  for (const config::ListenerFilter& filter : listener.listener_filters)
+    runtime->filters_.push_back(compile_filter(filter, deps.metrics));
   TRY(runtime->loggers_, compile_loggers(listener.access_logs, deps));
   return runtime;
 }
 
-const HttpRuntime* ListenerRuntime::choose(const Address& local, const Address& remote) const {
+const ChainRuntime* ListenerRuntime::choose(const ConnectionTraits& traits) const {
   int index = 0;
   bool plain = chains_.size() == 1 && chains_[0].config->match.empty();
-  if (!plain) {
-    std::vector<const config::FilterChainMatch*> matches;
-    for (const Chain& chain : chains_) matches.push_back(&chain.config->match);
-    index = match_chain(matches, {local, remote, remote});
-  }
-  return index < 0 ? default_chain_.get() : chains_[static_cast<std::size_t>(index)].http.get();
+  if (!plain) index = match_chain(matches_, traits);
+  if (index >= 0) return &chains_[static_cast<std::size_t>(index)];
+  return default_chain_ ? &*default_chain_ : nullptr;
 }
 
 Result<std::shared_ptr<const Snapshot>, Problem> compile_snapshot(

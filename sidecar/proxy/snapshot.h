@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,13 @@
 #include "sidecar/metrics/http_stats.h"
 #include "sidecar/metrics/listener_stats.h"
 #include "sidecar/metrics/virtual_cluster_stats.h"
+#include "sidecar/net/socket.h"
 #include "sidecar/proxy/access_log.h"
+#include "sidecar/proxy/chain_match.h"
 #include "sidecar/proxy/chain_tls.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/local_reply.h"
+#include "sidecar/proxy/tcp_runtime.h"
 #include "sidecar/route/router.h"
 
 namespace pillion::proxy {
@@ -75,16 +80,47 @@ class HttpRuntime {
   mutable std::map<std::string, std::unique_ptr<NamedStats>> named_stats_;
 };
 
+// One filter chain, compiled: ends in one of the two.
+struct ChainRuntime {
+  const config::FilterChain* config;
+  std::unique_ptr<HttpRuntime> http;
+  std::unique_ptr<TcpRuntime> tcp;
+};
+
+// One listener filter, compiled: the stats are those of its kind.
+struct ListenerFilterRuntime {
+  const config::ListenerFilter* config;
+  std::unique_ptr<metrics::PerWorker<metrics::TlsInspectorStats>> tls_stats;
+  std::unique_ptr<metrics::PerWorker<metrics::HttpInspectorStats>> http_stats;
+  std::unique_ptr<metrics::PerWorker<metrics::ProxyProtocolStats>> proxy_stats;
+  std::unique_ptr<metrics::PerWorker<metrics::ProxyProtocolErrorStats>> proxy_errors;
+};
+
+// A connection on its way to the chain that serves it.
+struct Accepted {
+  net::Fd fd;
+  Address remote;
+  Address local;
+  std::unique_ptr<Inspection> inspection;  // null where no listener filter looked
+};
+
 // One listener, compiled: chooses the filter chain of each connection.
 class ListenerRuntime {
  public:
   static Result<std::unique_ptr<ListenerRuntime>, Problem> compile(
       std::shared_ptr<const config::Listener> config, const SnapshotDeps& deps);
   [[nodiscard]] const config::Listener& config() const { return *config_; }
-  // The connection manager for a connection, by Envoy's order of criteria: destination port,
-  // destination prefix, direct source prefix, source type, source prefix, source port; the most
-  // specific wins. Null: no match.
-  [[nodiscard]] const HttpRuntime* choose(const Address& local, const Address& remote) const;
+  // The chain for a connection, by Envoy's order of criteria (chain_match.h); the most specific
+  // wins. Null: no match.
+  [[nodiscard]] const ChainRuntime* choose(const ConnectionTraits& traits) const;
+  // Listener filters look at connections first.
+  [[nodiscard]] bool inspects() const { return !filters_.empty(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<ListenerFilterRuntime>>& filters() const {
+    return filters_;
+  }
+  // A chain asks for application protocols.
+  [[nodiscard]] bool matches_protocols() const { return matches_protocols_; }
+  metrics::DetectionStats& detection_stats() const { return detection_stats_.here(); }
   [[nodiscard]] const std::string& stat_name() const { return stat_name_; }
   metrics::ListenerStats& stats() const { return stats_.here(); }
   // Logs of the listener itself, one line per connection.
@@ -95,16 +131,20 @@ class ListenerRuntime {
  private:
   ListenerRuntime(std::shared_ptr<const config::Listener> config, std::string stat_name,
                   metrics::Registry& metrics);
-  struct Chain {
-    const config::FilterChain* config;
-    std::unique_ptr<HttpRuntime> http;
-  };
+  static Result<ChainRuntime, Problem> compile_chain(const config::FilterChain& chain,
+                                                     const std::string& listener_stat_name,
+                                                     ChainTls::Counts& counts,
+                                                     const SnapshotDeps& deps);
   std::shared_ptr<const config::Listener> config_;
   std::string stat_name_;
-  std::vector<Chain> chains_;
-  std::unique_ptr<HttpRuntime> default_chain_;
+  std::vector<ChainRuntime> chains_;
+  std::vector<const config::FilterChainMatch*> matches_;  // of chains_
+  std::optional<ChainRuntime> default_chain_;
+  std::vector<std::unique_ptr<ListenerFilterRuntime>> filters_;
+  bool matches_protocols_ = false;
   std::vector<std::unique_ptr<AccessLogger>> loggers_;
   mutable metrics::PerWorker<metrics::ListenerStats> stats_;
+  mutable metrics::PerWorker<metrics::DetectionStats> detection_stats_;
 };
 
 struct Snapshot {

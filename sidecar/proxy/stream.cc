@@ -22,9 +22,16 @@ Stream::Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& htt
   info_.start_wall = worker.loop.wall_now();
   info_.times.start = worker.loop.now();
   info_.connection_id = connection.id;
+  if (connection.inspection != nullptr) {
+    info_.requested_server_name = connection.inspection->server_name;
+    info_.dynamic_metadata = connection.inspection->metadata.get();
+  }
   info_.downstream_remote = &remote_;
-  info_.downstream_direct_remote = &connection.remote;
+  info_.downstream_direct_remote =
+      connection.inspection ? &connection.inspection->direct_remote : &connection.remote;
   info_.downstream_local = &connection.local;
+  if (connection.inspection != nullptr)
+    info_.downstream_direct_local = &connection.inspection->direct_local;
   info_.listener_name = connection.listener_name;
   metrics::HttpStats& stats = http.stats();
   stats.downstream_rq_total.add();

@@ -18,6 +18,7 @@
 #include "sidecar/format/stream_info.h"
 #include "sidecar/io/loop.h"
 #include "sidecar/proxy/attempt.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/retry.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/worker_context.h"
@@ -60,6 +61,7 @@ struct ConnectionFacts {
   uint32_t buffer_limit = 1024 * 1024;
   http::Version version = http::Version::kHttp11;  // kHttp2, or some HTTP/1
   bool tls = false;
+  std::unique_ptr<Inspection> inspection{};  // null where no listener filter looked
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {
@@ -151,6 +153,10 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void read_grpc_timeout(const config::ForwardAction& action);
   // How long the stream may last, by route or by grpc-timeout.
   void limit_duration(const config::ForwardAction& action);
+  // The CONNECT request ends here: its tunnel goes to the cluster as plain TCP.
+  [[nodiscard]] bool ends_connect() const {
+    return action_->connect != nullptr && upgrade_ == "connect";
+  }
   void start_attempt();
   void note_attempted_host();
   void send_request_head();

@@ -7,6 +7,7 @@
 #include "sidecar/http/websocket.h"
 #include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/stream.h"
+#include "sidecar/proxy/tcp_connector.h"
 
 namespace pillion::proxy {
 
@@ -331,7 +332,8 @@ void Stream::start_attempt() {
     hint.avoid = tried;
     hint.attempts = action_->retry->host_selection_attempts;
   }
-  upstream::Pool* pool = cluster_->choose(hint, action_->priority, http2());
+  upstream::Pool* pool = ends_connect() ? cluster_->choose_raw(hint, action_->priority)
+                                        : cluster_->choose(hint, action_->priority, http2());
   if (pool == nullptr) {
     cluster_->stats().upstream_cx_none_healthy.add();
     charge_upstream(503, false);
@@ -368,7 +370,7 @@ void Stream::on_attempt_ready() {
   if (times.pool_ready == Time{}) times.pool_ready = worker_.loop.now();
   for (AttemptedHost* host = info_.attempted; host != nullptr; host = host->next)
     if (host->next == nullptr) host->connection_id = connection.id();
-  info_.upstream_protocol = connection.version();
+  if (!ends_connect()) info_.upstream_protocol = connection.version();
   info_.upstream_request_attempt_count = info_.attempts;
   send_request_head();
   // What has arrived while there was no connection.
@@ -411,6 +413,11 @@ void Stream::send_request_head() {
   attempt_.send_head(*request_, end,
                      request_->method == http::Method::kConnect ? std::string_view{} : upgrade_);
   request_sent_ = true;
+  if (!ends_connect() || action_->connect->proxy_protocol == nullptr) return;
+  const Inspection* inspection = connection_.inspection.get();
+  attempt_.send_body(proxy_header(
+      *action_->connect->proxy_protocol,
+      {connection_.remote, connection_.local, inspection ? &inspection->tlvs : nullptr}));
 }
 
 void Stream::on_request_body(std::string_view data) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sidecar/base/log.h"
+#include "sidecar/proxy/incoming.h"
 
 namespace pillion::server {
 
@@ -90,19 +91,11 @@ void Worker::accept(std::size_t index, net::Fd fd, const Address& peer) {
     stats.downstream_cx_overflow.add();
     return;
   }
-  Address local = net::local_address(fd.number());
-  const proxy::HttpRuntime* http = listener->choose(local, peer);
-  if (http == nullptr) {
-    stats.downstream_cx_total.add();
-    stats.no_filter_chain_match.add();
-    return;
-  }
   if (config.keepalive)
     net::set_keepalive(fd.number(), {true, config.keepalive->probes, config.keepalive->time_s,
                                      config.keepalive->interval_s});
   // Deletes itself through the loop when the connection ends.
-  auto* connection = new proxy::Downstream(context_, listener, *http, std::move(fd), peer, local);
-  connections_.push_back(*connection);
+  proxy::begin_connection(context_, connections_, listener, std::move(fd), peer);
 }
 
 void Worker::stop_listeners(bool inbound_only) {
@@ -113,7 +106,7 @@ void Worker::stop_listeners(bool inbound_only) {
 }
 
 void Worker::drain_connections() {
-  loop_.post([this] { connections_.for_each([](proxy::Downstream& c) { c.drain(); }); });
+  loop_.post([this] { connections_.for_each([](proxy::Inbound& c) { c.drain(); }); });
 }
 
 void Worker::shut_down() {

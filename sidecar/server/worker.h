@@ -11,7 +11,7 @@
 
 #include "sidecar/io/loop.h"
 #include "sidecar/net/listener.h"
-#include "sidecar/proxy/downstream.h"
+#include "sidecar/proxy/inbound.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/worker_context.h"
 #include "sidecar/upstream/cluster_directory.h"
@@ -69,7 +69,7 @@ class Worker {
   proxy::WorkerContext context_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  List<proxy::Downstream, proxy::Downstream> connections_;
+  List<proxy::Inbound, proxy::Inbound> connections_;
   std::thread thread_;
 };
 

@@ -30,6 +30,7 @@ bool says_empty(http::Method method) {
 
 // What ALPN offers where the configuration does not say.
 std::vector<std::string> protocols_of(Speaks speaks) {
+  if (speaks == Speaks::kRaw) return {};
   if (speaks == Speaks::kAuto) return {"h2", "http/1.1"};
   return {speaks == Speaks::kHttp2 ? "h2" : "http/1.1"};
 }
@@ -80,7 +81,7 @@ void ClientConnection::on_connected() {
   if (should_speak_http2()) {
     http2_ = std::make_unique<Http2Client>(*this, http_options(pool_.cluster().config()));
     stats.upstream_cx_http2_total.add();
-  } else {
+  } else if (!raw()) {
     stats.upstream_cx_http1_total.add();
   }
   pool_.on_ready(*this);
@@ -90,6 +91,19 @@ bool ClientConnection::should_speak_http2() {
   if (pool_.speaks() != Speaks::kAuto) return pool_.speaks() == Speaks::kHttp2;
   const tls::Session* session = connection_.session();
   return session != nullptr && session->alpn() == "h2";
+}
+
+bool ClientConnection::raw() const {
+  return pool_.speaks() == Speaks::kRaw;
+}
+
+void ClientConnection::answer_raw() {
+  if (!raw() || raw_answered_ || events_ == nullptr) return;
+  raw_answered_ = true;
+  Arena& arena = events_->response_arena();
+  auto* head = arena.make<http::ResponseHead>(arena);
+  head->status = 200;
+  events_->on_response_head(*head, false);
 }
 
 void ClientConnection::retire() {
@@ -103,6 +117,12 @@ void ClientConnection::send_head(ResponseEvents& events, const http::RequestHead
   written_at_start_ = connection_.bytes_written() + connection_.unsent();
   read_at_start_ = connection_.bytes_read();
   response_done_ = false;
+  if (raw()) {
+    // The answer follows once this call has returned.
+    retired_ = true;
+    connection_.notify_flushed();
+    return;
+  }
   bool connect = head.method == http::Method::kConnect;
   bool tunnel = connect || !upgrade.empty();
   parser_.expect(head.method == http::Method::kHead ? http::ExpectedBody::kNone
@@ -144,7 +164,7 @@ void ClientConnection::send_end(const http::Headers* trailers) {
 
 void ClientConnection::start_tunnel() {
   tunnel_ = true;
-  parser_.start_tunnel();
+  if (!raw()) parser_.start_tunnel();
 }
 
 void ClientConnection::release_unused() {
@@ -172,6 +192,11 @@ void ClientConnection::on_data(std::string_view bytes) {
     // An idle peer has nothing to say; whatever this is, it answers no request of ours.
     pool_.cluster().stats().upstream_cx_protocol_error.add();
     close(true);
+    return;
+  }
+  if (raw()) {
+    answer_raw();
+    if (events_ != nullptr) events_->on_response_body(bytes);
     return;
   }
   Result<std::size_t> taken = parser_.feed(bytes);
@@ -244,7 +269,8 @@ void ClientConnection::on_end() {
     close(false);
     return;
   }
-  if (tunnel_) {
+  answer_raw();
+  if (tunnel_ && events_ != nullptr) {
     ResponseEvents* events = std::exchange(events_, nullptr);
     events->on_connection_leaving();
     close(false);

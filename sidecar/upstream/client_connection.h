@@ -83,6 +83,7 @@ class ClientConnection final : public io::Disposable,
   void on_failed(Error error) override;
   void on_connected() override;
   void on_drained() override;
+  void on_flushed() override { answer_raw(); }
   // http::CodecEvents
   Arena& on_message_begin(http::StreamId id) override;
   void on_response(http::StreamId id, http::ResponseHead& head, bool end) override;
@@ -90,6 +91,9 @@ class ClientConnection final : public io::Disposable,
   void on_message_end(http::StreamId id, http::Headers* trailers) override;
 
   [[nodiscard]] bool should_speak_http2();
+  [[nodiscard]] bool raw() const;
+  // What a proxy says to the CONNECT request that ends here, as soon as it is connected.
+  void answer_raw();
   void on_connect_timeout();
   void on_idle_timeout();
   [[nodiscard]] bool too_old() const;
@@ -119,6 +123,7 @@ class ClientConnection final : public io::Disposable,
   bool retired_ = false;
   bool closed_ = false;
   bool tunnel_ = false;
+  bool raw_answered_ = false;
   http::Headers* trailers_ = nullptr;
 };
 

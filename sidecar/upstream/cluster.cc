@@ -44,11 +44,18 @@ Speaks speaks_of(config::UpstreamHttp::Protocol protocol, bool http2_client) {
 }  // namespace
 
 Pool* Cluster::choose(const PickHint& hint, config::Priority priority, bool http2_client) {
+  return choose_speaking(hint, priority, speaks_of(protocol_, http2_client));
+}
+
+Pool* Cluster::choose_raw(const PickHint& hint, config::Priority priority) {
+  return choose_speaking(hint, priority, Speaks::kRaw);
+}
+
+Pool* Cluster::choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks) {
   bool panicked = false;
   const Endpoint* endpoint = priorities_.pick(hint, &panicked);
   if (panicked) stats().lb_healthy_panic.add();
   if (endpoint == nullptr) return nullptr;
-  Speaks speaks = speaks_of(protocol_, http2_client);
   auto [it, added] = pools_.try_emplace(Key{endpoint, priority, speaks});
   if (added) {
     const auto& all = priorities_.endpoints()->all;
@@ -57,6 +64,16 @@ Pool* Cluster::choose(const PickHint& hint, config::Priority priority, bool http
     it->second = std::make_unique<Pool>(*this, *owner, priority, speaks);
   }
   return it->second.get();
+}
+
+std::shared_ptr<const Endpoint> Cluster::pick(const PickHint& hint) {
+  bool panicked = false;
+  const Endpoint* endpoint = priorities_.pick(hint, &panicked);
+  if (panicked) stats().lb_healthy_panic.add();
+  if (endpoint == nullptr) return nullptr;
+  const auto& all = priorities_.endpoints()->all;
+  return *std::find_if(all.begin(), all.end(),
+                       [&](const auto& held) { return held.get() == endpoint; });
 }
 
 bool Cluster::idle() const {

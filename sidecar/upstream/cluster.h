@@ -23,6 +23,10 @@ class Cluster {
   // The pool of the endpoint that the balancer picks; null when no endpoint is healthy.
   // `http2_client`: for clusters that speak what the client does.
   Pool* choose(const PickHint& hint, config::Priority priority, bool http2_client = false);
+  // The same for a tunnel whose CONNECT request ends here.
+  Pool* choose_raw(const PickHint& hint, config::Priority priority);
+  // The endpoint that the balancer picks, for who makes a connection of its own; may be null.
+  std::shared_ptr<const Endpoint> pick(const PickHint& hint);
   // Endpoints have changed: rebuilds the balancer and drains the pools of those that are gone.
   void refresh();
   [[nodiscard]] const config::Cluster& config() const { return shared_->config(); }
@@ -45,6 +49,7 @@ class Cluster {
 
  private:
   friend class Pool;
+  Pool* choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks);
   struct Key {
     const Endpoint* endpoint;
     config::Priority priority;

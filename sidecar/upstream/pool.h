@@ -16,8 +16,9 @@ namespace pillion::upstream {
 
 class Cluster;
 
-// What a pool's connections speak; kAuto: what ALPN says.
-enum class Speaks : uint8_t { kHttp1, kHttp2, kAuto };
+// What a pool's connections speak. kAuto: what ALPN says. kRaw: nothing of ours; a CONNECT request
+// ends here, and what belongs to its tunnel passes as it is.
+enum class Speaks : uint8_t { kHttp1, kHttp2, kAuto, kRaw };
 
 enum class PoolFailure : uint8_t { kOverflow, kConnectFailed, kConnectTimeout };
 

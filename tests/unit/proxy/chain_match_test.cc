@@ -26,6 +26,16 @@ class ChainMatch : public testing::Test {
     for (const FilterChainMatch& match : chains_) all.push_back(&match);
     return match_chain(all, {local, direct, remote});
   }
+  // `set` changes what is known of a connection beyond its addresses.
+  template <class Set>
+  int choose_traits(Set&& set) {
+    std::vector<const FilterChainMatch*> all;
+    for (const FilterChainMatch& match : chains_) all.push_back(&match);
+    Address address = at("10.0.0.1");
+    ConnectionTraits traits{address, address, address};
+    set(traits);
+    return match_chain(all, traits);
+  }
   int choose(const Address& local, const Address& remote) { return choose(local, remote, remote); }
   std::vector<FilterChainMatch> chains_;
 };
@@ -79,6 +89,43 @@ TEST_F(ChainMatch, BySourcePort) {
   chain();
   EXPECT_EQ(choose(at("10.0.0.1"), at("10.0.0.2", 6)), 0);
   EXPECT_EQ(choose(at("10.0.0.1"), at("10.0.0.2", 7)), 1);
+}
+
+TEST_F(ChainMatch, ByServerName) {
+  chain().server_names = {"a.test", "b.test"};
+  chain().server_names = {"*.test"};
+  chain().server_names = {"*.sub.test"};
+  chain();
+  auto choose_name = [this](std::string_view name) {
+    return choose_traits([&](ConnectionTraits& traits) { traits.server_name = name; });
+  };
+  EXPECT_EQ(choose_name("b.test"), 0);
+  EXPECT_EQ(choose_name("c.test"), 1);
+  EXPECT_EQ(choose_name("x.y.sub.test"), 2);
+  EXPECT_EQ(choose_name("sub.test"), 1);
+  EXPECT_EQ(choose_name("test"), 3);
+  EXPECT_EQ(choose_name(".test"), 3);
+  EXPECT_EQ(choose_name(""), 3);
+}
+
+TEST_F(ChainMatch, ByTransportProtocol) {
+  chain().transport_protocol = "tls";
+  chain().transport_protocol = "raw_buffer";
+  EXPECT_EQ(choose(at("10.0.0.1"), at("10.0.0.2")), 1);
+  EXPECT_EQ(choose_traits([](ConnectionTraits& traits) { traits.transport = "tls"; }), 0);
+}
+
+TEST_F(ChainMatch, ByTheProtocolThatTheClientWantsMost) {
+  chain().application_protocols = {"http/1.1"};
+  chain().application_protocols = {"h2", "h2c"};
+  chain();
+  auto choose_protocols = [this](const std::vector<std::string>& protocols) {
+    return choose_traits([&](ConnectionTraits& traits) { traits.protocols = protocols; });
+  };
+  EXPECT_EQ(choose_protocols({"h2", "http/1.1"}), 1);
+  EXPECT_EQ(choose_protocols({"x", "http/1.1", "h2"}), 0);
+  EXPECT_EQ(choose_protocols({"x"}), 2);
+  EXPECT_EQ(choose_protocols({}), 2);
 }
 
 // Envoy takes the most specific value of one criterion and does not come back to the others.

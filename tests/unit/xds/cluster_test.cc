@@ -380,5 +380,28 @@ TEST(Cluster, TakesHarmlessFields) {
             "");
 }
 
+TEST(UpstreamProxyProtocol, IsTranslatedWithTheSocketWithinIt) {
+  const std::string socket =
+      "transport_socket: {name: p, typed_config: {'@type': type.googleapis.com/envoy.extensions."
+      "transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport, config: {version: V2, "
+      "pass_through_tlvs: {match_type: INCLUDE, tlv_type: [5]}, added_tlvs: [{type: 224, value: "
+      "aGk=}]}, transport_socket: {name: ";
+  const Outcome outcome = load(with_cluster(socket + "envoy.transport_sockets.raw_buffer}}}"));
+  ASSERT_EQ(outcome.problem(), "");
+  const config::UpstreamProxyProtocol& result = *outcome.cluster().proxy_protocol;
+  EXPECT_EQ(result.version, 2u);
+  EXPECT_TRUE(result.pass_through.takes(5));
+  EXPECT_FALSE(result.pass_through.takes(6));
+  ASSERT_EQ(result.added_tlvs.size(), 1u);
+  EXPECT_EQ(result.added_tlvs[0].first, 224);
+  EXPECT_EQ(result.added_tlvs[0].second, "hi");
+  EXPECT_EQ(load(with_cluster(socket + "envoy.transport_sockets.tap}}}"))
+                .problem()
+                .rfind("static_resources.clusters[0].transport_socket.typed_config."
+                       "transport_socket: ",
+                       0),
+            0u);
+}
+
 }  // namespace
 }  // namespace pillion::xds::test
