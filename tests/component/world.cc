@@ -28,6 +28,17 @@ constexpr std::string_view kRouter =
 constexpr std::string_view kHttpOptions =
     "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+std::string http_chain(const Scene& scene) {
+  std::string out =
+      "filter_chains: [{filters: [{name: hcm, typed_config: {'@type': " + std::string(kHcm);
+  out += ", stat_prefix: ingress, " + with_comma(scene.hcm);
+  out += "route_config: {name: local, virtual_hosts: [{name: all, domains: ['*'], routes: [";
+  out += scene.routes + "{match: {prefix: /}, route: {" + with_comma(scene.route);
+  out += "cluster: origin}}]}]}, http_filters: [" + scene.filters;
+  out += "{name: envoy.filters.http.router, typed_config: {'@type': " + std::string(kRouter);
+  return out + "}}]}}]}]";
+}
+
 }  // namespace
 
 std::string bootstrap_yaml(const Scene& scene) {
@@ -48,13 +59,11 @@ std::string bootstrap_yaml(const Scene& scene) {
   std::string out = "{static_resources: {listeners: [{name: main, ";
   out += "address: {socket_address: {address: 127.0.0.1, port_value: 0}}, ";
   out += with_comma(scene.listener);
-  out += "filter_chains: [{filters: [{name: hcm, typed_config: {'@type': " + std::string(kHcm);
-  out += ", stat_prefix: ingress, " + with_comma(scene.hcm);
-  out += "route_config: {name: local, virtual_hosts: [{name: all, domains: ['*'], routes: [";
-  out += scene.routes + "{match: {prefix: /}, route: {" + with_comma(scene.route);
-  out += "cluster: origin}}]}]}, http_filters: [" + scene.filters;
-  out += "{name: envoy.filters.http.router, typed_config: {'@type': " + std::string(kRouter);
-  out += "}}]}}]}]}], clusters: [{name: origin, type: STATIC, " + cluster;
+  if (scene.chains.empty())
+    out += http_chain(scene);
+  else
+    out += "filter_chains: [" + scene.chains + "]";
+  out += "}], clusters: [" + scene.clusters + "{name: origin, type: STATIC, " + cluster;
   out += "load_assignment: {cluster_name: origin, endpoints: [{lb_endpoints: [" + endpoints;
   return out + "]}]}}]}}";
 }

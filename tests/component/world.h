@@ -39,6 +39,8 @@ struct Scene {
   std::string cluster_http = {};  // of its HttpProtocolOptions
   std::string filters = {};       // whole filters before the router, each followed by a comma
   std::vector<uint16_t> endpoints = {};
+  std::string chains = {};    // whole filter chains in place of the one of the connection manager
+  std::string clusters = {};  // whole further clusters, each followed by a comma
 };
 std::string bootstrap_yaml(const Scene& scene);
 
