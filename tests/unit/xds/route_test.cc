@@ -398,5 +398,26 @@ TEST(RouteTable, TakesAllFields) {
   EXPECT_TRUE(table.validate_clusters);
 }
 
+TEST(ConnectTermination, IsTranslated) {
+  const Outcome plain = load(with_route_action(
+      "cluster: a, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {}}]"));
+  ASSERT_EQ(plain.problem(), "");
+  ASSERT_NE(plain.forward().connect, nullptr);
+  EXPECT_EQ(plain.forward().connect->proxy_protocol, nullptr);
+  const Outcome told = load(
+      with_route_action("cluster: a, upgrade_configs: [{upgrade_type: CONNECT, connect_config: "
+                        "{proxy_protocol_config: {version: V2}}}]"));
+  ASSERT_EQ(told.problem(), "");
+  EXPECT_EQ(told.forward().connect->proxy_protocol->version, 2u);
+  EXPECT_EQ(load(with_route_action("cluster: a, upgrade_configs: [{upgrade_type: CONNECT, "
+                                   "connect_config: {allow_post: true}}]"))
+                .problems.size(),
+            1u);
+  EXPECT_EQ(load(with_route_action("cluster: a, upgrade_configs: [{upgrade_type: websocket, "
+                                   "connect_config: {}}]"))
+                .problems.size(),
+            1u);
+}
+
 }  // namespace
 }  // namespace pillion::xds::test
