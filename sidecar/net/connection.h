@@ -89,8 +89,8 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   // Bytes that were read from the socket before it was this connection's, as though they came now:
   // events come from inside this call, also while reads are paused.
   void receive(std::string_view bytes);
-  // The owner moves bytes past this: on_readable() instead of on_data(), and count_raw() for what it
-  // has read and written. Never with TLS.
+  // The owner moves bytes past this: on_readable() instead of on_data(), and count_raw() for what
+  // it has read and written. Never with TLS.
   void read_raw(bool on) { raw_ = on; }
   void count_raw(uint64_t read, uint64_t written) {
     bytes_read_ += read;

@@ -86,8 +86,7 @@ constexpr int kCriteria = 9;
 
 }  // namespace
 
-int match_chain(std::span<const FilterChainMatch* const> chains,
-                const ConnectionTraits& traits) {
+int match_chain(std::span<const FilterChainMatch* const> chains, const ConnectionTraits& traits) {
   std::vector<int> running;
   for (std::size_t i = 0; i < chains.size(); ++i) running.push_back(static_cast<int>(i));
   for (int criterion = 0; criterion < kCriteria && !running.empty(); ++criterion) {
