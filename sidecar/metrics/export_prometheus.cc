@@ -117,7 +117,7 @@ class Sorter {
     const Subject& subject = subjects_[index];
     if (query_.filter != nullptr) {
       name_.assign(subject.name);
-      if (!reading.cell.name.empty()) name_ += '.';
+      if (!name_.empty() && !reading.cell.name.empty()) name_ += '.';
       reading.append_name(name_);
       if (!query_.accepts_name(name_)) return;
     }

@@ -12,7 +12,7 @@ Listing list(std::span<const Subject> subjects, const StatsQuery& query) {
     subject.tally.for_each([&](const Reading& reading) {
       if (!query.accepts(reading.kind, reading.used)) return;
       name.assign(subject.name);
-      if (!reading.cell.name.empty()) name += '.';
+      if (!name.empty() && !reading.cell.name.empty()) name += '.';
       reading.append_name(name);
       if (!query.accepts_name(name)) return;
       if (reading.kind == Kind::kHistogram) {

@@ -127,8 +127,12 @@ void TcpTunnel::consider_splice(std::unique_ptr<SpliceWay>& way, unsigned& full_
 
 void TcpTunnel::splice(SpliceWay& way) {
   last_move_ = worker_.loop.now();
+  bool was_blocked = way.blocked();
   way.move();
-  if (!done_) count();
+  if (done_) return;
+  if (upstream_ != nullptr && way.blocked() != was_blocked)
+    count_pause(&way == up_way_.get(), way.blocked());
+  count();
 }
 
 // After bytes have moved: slows down a side whose bytes the other does not take.
@@ -137,13 +141,12 @@ void TcpTunnel::move_on() {
   if (!client_paused_ && upstream_->clogged()) {
     client_paused_ = true;
     connection_.pause_reads();
-    tcp_.stats().downstream_flow_control_paused_reading_total.add();
-    upstream_->cluster().stats().upstream_flow_control_backed_up_total.add();
+    count_pause(true, true);
   }
   if (!upstream_paused_ && connection_.clogged()) {
     upstream_paused_ = true;
     upstream_->pause_reads();
-    upstream_->cluster().stats().upstream_flow_control_paused_reading_total.add();
+    count_pause(false, true);
   }
   // To see the gauges fall, and the end.
   if (connection_.unsent() > 0) connection_.notify_flushed();
@@ -151,18 +154,38 @@ void TcpTunnel::move_on() {
   count();
 }
 
+void TcpTunnel::count_pause(bool client, bool paused) {
+  metrics::ClusterStats& cluster = upstream_->cluster().stats();
+  if (client) {
+    metrics::TcpStats& stats = tcp_.stats();
+    (paused ? stats.downstream_flow_control_paused_reading_total
+            : stats.downstream_flow_control_resumed_reading_total)
+        .add();
+    (paused ? cluster.upstream_flow_control_backed_up_total
+            : cluster.upstream_flow_control_drained_total)
+        .add();
+  } else {
+    (paused ? cluster.upstream_flow_control_paused_reading_total
+            : cluster.upstream_flow_control_resumed_reading_total)
+        .add();
+  }
+}
+
 void TcpTunnel::on_tcp_drained() {
   last_move_ = worker_.loop.now();
-  upstream_->cluster().stats().upstream_flow_control_drained_total.add();
-  if (!std::exchange(client_paused_, false) || client_gone_) return;
-  tcp_.stats().downstream_flow_control_resumed_reading_total.add();
+  if (!std::exchange(client_paused_, false)) return;
+  if (client_gone_) {
+    upstream_->cluster().stats().upstream_flow_control_drained_total.add();
+    return;
+  }
+  count_pause(true, false);
   connection_.resume_reads();
 }
 
 void TcpTunnel::on_drained() {
   last_move_ = worker_.loop.now();
   if (!std::exchange(upstream_paused_, false)) return;
-  upstream_->cluster().stats().upstream_flow_control_resumed_reading_total.add();
+  count_pause(false, false);
   upstream_->resume_reads();
 }
 

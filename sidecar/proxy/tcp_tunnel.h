@@ -64,6 +64,8 @@ class TcpTunnel final : public Inbound,
   void on_handshake_timeout();
   void on_log_timer();
   void move_on();
+  // One side is read no more, since the other takes nothing; or again.
+  void count_pause(bool client, bool paused);
   // After a read of that many bytes in the direction of `way`: hands it to the system if it is
   // bulk.
   void consider_splice(std::unique_ptr<SpliceWay>& way, unsigned& full_reads, std::size_t bytes);

@@ -224,6 +224,7 @@ TEST_F(Incoming, AServerThatResetsBeforeAnyByteIsTriedAgain) {
   start_with(kTls, tcp_chain("server_names: [a.test]", "second") + tcp_chain("", "first"));
   Peer& client = connect();
   until([&] { return first_.connections() == 1; }, "the early connection");
+  settle();  // so that the proxy knows of it
   first_.peer().reset();
   settle();
   client.send("plain");

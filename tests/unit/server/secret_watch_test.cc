@@ -156,7 +156,8 @@ TEST_F(SecretWatchTest, ContextsThatComeLaterAreWatchedToo) {
 }
 
 TEST_F(SecretWatchTest, TellsTheDaysUntilTheFirstEnd) {
-  WallTime now = std::chrono::system_clock::now();
+  // Days that have begun do not count.
+  WallTime now = std::chrono::system_clock::now() + 1h;
   EXPECT_EQ(SecretWatch::days_until_expiry(contexts, now), std::nullopt);
   plain.downstream.certificates = {tls::certificate_of(plain.authority.leaf({.to_days = 3}))};
   context = std::shared_ptr<tls::ServerContext>(tls::server_context(plain.downstream));

@@ -285,9 +285,6 @@ TEST(Bootstrap, RefusesWhatIsNotSupported) {
       load("layered_runtime: {layers: [{name: d, disk_layer: {symlink_root: /x}}]}").problem(),
       "layered_runtime.layers[0].disk_layer: is not supported by this version; use "
       "static_layer");
-  EXPECT_EQ(load("static_resources: {secrets: [{name: x}]}").problem(),
-            "static_resources.secrets: is not supported by this version; remove it; TLS is not "
-            "there yet");
   EXPECT_EQ(load("overload_manager: {resource_monitors: [{name: x}]}")
                 .problem()
                 .rfind("overload_manager: is not supported by this version; remove it; ", 0),
