@@ -49,10 +49,10 @@ std::string joined(const std::vector<San>& sans) {
   return text;
 }
 
-// X.509-SVID section 5.2: a leaf that may sign certificates is no identity of a workload.
+// X.509-SVID section 5.2: a leaf that may sign certificates is no identity of a workload. One that
+// does not say what it may do may do everything.
 bool may_sign(X509* leaf) {
   if ((X509_get_extension_flags(leaf) & EXFLAG_CA) != 0) return true;
-  if ((X509_get_extension_flags(leaf) & EXFLAG_KUSAGE) == 0) return false;
   return (X509_get_key_usage(leaf) & (X509v3_KU_CRL_SIGN | X509v3_KU_KEY_CERT_SIGN)) != 0;
 }
 

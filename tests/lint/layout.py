@@ -66,7 +66,8 @@ UNFINISHED = re.compile(
     r"|\b([Ff]or now|[Nn]ot implemented yet|[Pp]laceholder)\b")
 MACHINE = re.compile(r"(^|[^A-Za-z0-9_.])/(work|root)/[a-z]")
 REGISTRY = re.compile(
-    r"\b(pypi|pythonhosted|crates|npmjs|yarnpkg|maven|debian|golang)[a-z.]*\.(org|io|com|dev)\b")
+    r"\b(pypi|pythonhosted|crates|npmjs|yarnpkg|maven|debian)[a-z.]*\.(org|io|com|dev)\b"
+    r"|\b(proxy|sum|pkg)\.golang[a-z.]*\.(org|dev)\b")
 URL = re.compile(r"https?://(?!127\.0\.0\.1|localhost|\[::1\]|[a-z.]*example)")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')

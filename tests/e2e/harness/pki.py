@@ -28,7 +28,7 @@ class Authority:
         kind = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         _openssl("req", "-newkey", *kind, "-nodes", "-subj", "/CN=" + name, "-keyout", name + ".key",
                  "-out", name + ".csr", cwd=self.folder)
-        (self.folder / (name + ".ext")).write_text("subjectAltName=%s\n" % sans)
+        (self.folder / (name + ".ext")).write_text("subjectAltName=%s\nkeyUsage=digitalSignature\n" % sans)
         _openssl("x509", "-req", "-in", name + ".csr", "-CA", self.name + ".pem", "-CAkey", self.name + ".key",
                  "-CAcreateserial", "-days", str(days), "-extfile", name + ".ext", "-out", name + ".pem",
                  cwd=self.folder)

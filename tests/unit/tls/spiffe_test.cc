@@ -19,6 +19,7 @@ struct TlsSpiffe : testing::Test {
                                                   {"green.test", inline_secret(green.pem())}};
   }
   Pair shake(const Authority& authority, CertificateSpec spec) {
+    if (spec.key_usage.empty()) spec.key_usage = "digitalSignature";
     plain.upstream.certificates = {certificate_of(authority.leaf(spec))};
     return plain.shake();
   }
@@ -49,6 +50,11 @@ TEST_F(TlsSpiffe, ASigningCertificateIsNoIdentity) {
   pair = shake(green,
                {.sans = "URI:spiffe://green.test/a", .key_usage = "digitalSignature,keyCertSign"});
   EXPECT_EQ(pair.server->failure(), Failure::kChain);
+}
+
+TEST_F(TlsSpiffe, ACertificateThatDoesNotLimitItsUseIsNoIdentity) {
+  plain.upstream.certificates = {certificate_of(green.leaf({.sans = "URI:spiffe://green.test/a"}))};
+  EXPECT_EQ(plain.shake().server->failure(), Failure::kChain);
 }
 
 TEST_F(TlsSpiffe, EachDomainIsVerifiedByItsOwnBundle) {
