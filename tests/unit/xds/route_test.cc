@@ -335,6 +335,10 @@ TEST(VirtualHost, RefusesWhatIsNotSupported) {
       load(with_virtual_host("domains: ['*'], include_is_timeout_retry_header: true")).problem(),
       at_host(".include_is_timeout_retry_header: is not supported by this version; remove "
               "it"));
+  EXPECT_EQ(
+      load(with_virtual_host("domains: ['*'], rate_limits: [{actions: [{remote_address: {}}]}]"))
+          .problem(),
+      at_host(".rate_limits: is not supported by this version; remove it"));
 }
 
 TEST(FilterOverrides, TakeBareMessagesAndTheWrapper) {
