@@ -81,6 +81,22 @@ struct HttpConnectionManager {
   uint32_t max_headers_count = 100;
   uint32_t max_requests_per_connection = 0;  // 0: unlimited
 
+  // x-forwarded-client-cert, and what of a client's certificate goes into it.
+  enum class ForwardClientCert : uint8_t {
+    kSanitize,
+    kForwardOnly,
+    kAppendForward,
+    kSanitizeSet,
+    kAlwaysForwardOnly
+  } forward_client_cert = ForwardClientCert::kSanitize;
+  struct ClientCertDetails {
+    bool subject = false;
+    bool cert = false;
+    bool chain = false;
+    bool dns = false;
+    bool uri = false;
+  } client_cert_details;
+
   bool use_remote_address = false;
   uint32_t xff_num_trusted_hops = 0;
   bool skip_xff_append = false;

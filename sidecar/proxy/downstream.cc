@@ -52,7 +52,7 @@ Downstream::~Downstream() = default;
 
 void Downstream::start_tls(const ChainTls& tls) {
   connection_.secure(tls.make_session());
-  facts_.tls = true;
+  facts_.session = connection_.session();
   http_.stats().downstream_cx_ssl_total.add();
   http_.stats().downstream_cx_ssl_active.add();
   if (config::Millis limit = tls.handshake_timeout(); limit.count() > 0) timer_.arm(limit);

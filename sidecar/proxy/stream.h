@@ -59,7 +59,7 @@ struct ConnectionFacts {
   std::string_view listener_name;
   uint32_t buffer_limit = 1024 * 1024;
   http::Version version = http::Version::kHttp11;  // kHttp2, or some HTTP/1
-  bool tls = false;
+  tls::Session* session = nullptr;                 // null in plain text
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {

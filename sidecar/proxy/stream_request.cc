@@ -99,7 +99,7 @@ bool Stream::admit_request() {
   upgrade_ = head.method == http::Method::kConnect ? std::string_view("connect")
                                                    : std::string_view(head.protocol);
   RequestFacts facts{connection_.remote, remote_, connection_.local.port()};
-  facts.tls = connection_.tls;
+  facts.session = connection_.session;
   prepare_request(head, config, facts, worker_);
   internal_ = facts.internal;
   info_.request_id = head.headers.value(HeaderId::kRequestId);

@@ -215,10 +215,15 @@ TEST(Hcm, RefusesWhatIsNotSupported) {
             at_hcm(".tracing.provider: is not supported by this version; remove it; no spans are "
                    "sent"));
   EXPECT_EQ(load(with_hcm("tracing: {random_sampling: {value: 5}}")).problem(), "");
-  EXPECT_EQ(load(with_hcm("forward_client_cert_details: SANITIZE_SET")).problem(), "");
-  EXPECT_EQ(load(with_hcm("forward_client_cert_details: ALWAYS_FORWARD_ONLY")).problem(),
-            at_hcm(".forward_client_cert_details: is not supported by this version; use SANITIZE; "
-                   "x-forwarded-client-cert is not passed on without TLS"));
+  const Outcome cert =
+      load(with_hcm("forward_client_cert_details: APPEND_FORWARD, set_current_client_cert_details: "
+                    "{subject: true, uri: true}"));
+  ASSERT_EQ(cert.problem(), "");
+  EXPECT_EQ(cert.hcm().forward_client_cert,
+            config::HttpConnectionManager::ForwardClientCert::kAppendForward);
+  EXPECT_TRUE(cert.hcm().client_cert_details.subject);
+  EXPECT_TRUE(cert.hcm().client_cert_details.uri);
+  EXPECT_FALSE(cert.hcm().client_cert_details.cert);
   EXPECT_EQ(load(with_hcm("http_protocol_options: {send_fully_qualified_url: true}")).problem(),
             at_hcm(".http_protocol_options.send_fully_qualified_url: is not supported by this "
                    "version; remove it"));
