@@ -55,6 +55,7 @@ void check_hcm_fields(const HttpConnectionManager& message, const FieldPath& at)
                 "preserve_external_request_id",
                 "always_set_request_id_in_response",
                 "forward_client_cert_details",
+                "set_current_client_cert_details",
                 "proxy_100_continue",
                 "upgrade_configs",
                 "normalize_path",
@@ -70,8 +71,7 @@ void check_hcm_fields(const HttpConnectionManager& message, const FieldPath& at)
                 "append_local_overload",
                 "rds",
                 "scoped_routes"},
-               {"http3_protocol_options", "set_current_client_cert_details",
-                "add_proxy_protocol_connection_state"});
+               {"http3_protocol_options", "add_proxy_protocol_connection_state"});
   if (message.has_rds()) not_supported(at.field("rds"), kInlineRoutes);
   if (message.has_scoped_routes()) not_supported(at.field("scoped_routes"), kInlineRoutes);
   // Without a provider no spans are made; what is left chooses requests and marks their ids.
@@ -95,6 +95,31 @@ void take_tracing(const HttpConnectionManager& message, const FieldPath& at, Hcm
     tracing.overall.numerator = static_cast<uint32_t>(from.overall_sampling().value());
   override_tracing(tracing, at);
   to.tracing = tracing;
+}
+
+void take_client_cert(const HttpConnectionManager& message, const FieldPath& at, Hcm& to) {
+  using Mode = Hcm::ForwardClientCert;
+  switch (message.forward_client_cert_details()) {
+    case HttpConnectionManager::FORWARD_ONLY:
+      to.forward_client_cert = Mode::kForwardOnly;
+      break;
+    case HttpConnectionManager::APPEND_FORWARD:
+      to.forward_client_cert = Mode::kAppendForward;
+      break;
+    case HttpConnectionManager::SANITIZE_SET:
+      to.forward_client_cert = Mode::kSanitizeSet;
+      break;
+    case HttpConnectionManager::ALWAYS_FORWARD_ONLY:
+      to.forward_client_cert = Mode::kAlwaysForwardOnly;
+      break;
+    default:
+      to.forward_client_cert = Mode::kSanitize;
+  }
+  const auto& details = message.set_current_client_cert_details();
+  check_fields(details, at.field("set_current_client_cert_details"),
+               {"subject", "cert", "chain", "dns", "uri"});
+  to.client_cert_details = {details.subject().value(), details.cert(), details.chain(),
+                            details.dns(), details.uri()};
 }
 
 void take_common_options(const core::HttpProtocolOptions& message, const FieldPath& at, Hcm& to) {
@@ -275,11 +300,9 @@ std::shared_ptr<const Hcm> translate_hcm(const HttpConnectionManager& message,
   take_server_headers(message, at, *hcm);
   take_timeouts(message, at, *hcm);
   take_addresses(message, at, *hcm);
+  take_client_cert(message, at, *hcm);
   take_request_id(message, at, *hcm);
   take_tracing(message, at, *hcm);
-  // Every other choice differs from SANITIZE on connections with client certificates only.
-  hcm->pass_client_cert =
-      message.forward_client_cert_details() == HttpConnectionManager::ALWAYS_FORWARD_ONLY;
   take_paths(message, at, *hcm);
   hcm->access_logs = translate_access_logs(message.access_log(), at.field("access_log"));
   if (message.has_local_reply_config())

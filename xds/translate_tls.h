@@ -20,6 +20,7 @@ class Message;
 namespace envoy::config::core::v3 {
 class DataSource;
 class TransportSocket;
+class TypedExtensionConfig;
 }  // namespace envoy::config::core::v3
 namespace envoy::extensions::transport_sockets::tls::v3 {
 class CertificateValidationContext;
@@ -75,6 +76,11 @@ config::SecretSource secret_source(const envoy::config::core::v3::DataSource& me
 // --- translate_tls_validation.cc ---
 config::CertificateValidation translate_tls_validation(
     const tls_v3::CertificateValidationContext& message, const FieldPath& at);
+
+// --- translate_tls_spiffe.cc ---
+// custom_validator_config, which takes the place of trusted_ca.
+void translate_spiffe(const envoy::config::core::v3::TypedExtensionConfig& message,
+                      const FieldPath& at, config::CertificateValidation& to);
 
 // --- redact.cc ---
 // Takes the values of all fields that Envoy's API calls sensitive (private keys, passwords) out of

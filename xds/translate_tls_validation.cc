@@ -144,11 +144,12 @@ void check_anchors(const CertificateValidationContext& message, const FieldPath&
 
 config::CertificateValidation translate_tls_validation(const CertificateValidationContext& message,
                                                        const FieldPath& at) {
-  check_fields(message, at,
-               {"trusted_ca", "system_root_certs", "watched_directory", "verify_certificate_spki",
-                "verify_certificate_hash", "match_typed_subject_alt_names",
-                "match_subject_alt_names", "crl", "allow_expired_certificate",
-                "trust_chain_verification", "only_verify_leaf_cert_crl", "max_verify_depth"});
+  check_fields(
+      message, at,
+      {"trusted_ca", "system_root_certs", "watched_directory", "verify_certificate_spki",
+       "verify_certificate_hash", "match_typed_subject_alt_names", "match_subject_alt_names", "crl",
+       "allow_expired_certificate", "trust_chain_verification", "custom_validator_config",
+       "only_verify_leaf_cert_crl", "max_verify_depth"});
   config::CertificateValidation to;
   if (message.has_trusted_ca()) {
     to.trusted_ca = secret_source(message.trusted_ca(), at.field("trusted_ca"));
@@ -164,6 +165,8 @@ config::CertificateValidation translate_tls_validation(const CertificateValidati
   if (message.has_max_verify_depth()) to.max_depth = message.max_verify_depth().value();
   take_pins(message, at, to);
   take_sans(message, at, to);
+  if (message.has_custom_validator_config())
+    translate_spiffe(message.custom_validator_config(), at.field("custom_validator_config"), to);
   check_anchors(message, at, to);
   return to;
 }

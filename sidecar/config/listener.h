@@ -82,6 +82,22 @@ struct HttpConnectionManager {
   uint32_t max_headers_count = 100;
   uint32_t max_requests_per_connection = 0;  // 0: unlimited
 
+  // x-forwarded-client-cert, and what of a client's certificate goes into it.
+  enum class ForwardClientCert : uint8_t {
+    kSanitize,
+    kForwardOnly,
+    kAppendForward,
+    kSanitizeSet,
+    kAlwaysForwardOnly
+  } forward_client_cert = ForwardClientCert::kSanitize;
+  struct ClientCertDetails {
+    bool subject = false;
+    bool cert = false;
+    bool chain = false;
+    bool dns = false;
+    bool uri = false;
+  } client_cert_details;
+
   bool use_remote_address = false;
   uint32_t xff_num_trusted_hops = 0;
   bool skip_xff_append = false;
@@ -94,9 +110,6 @@ struct HttpConnectionManager {
   bool always_set_request_id_in_response = false;
   bool pack_trace_reason = true;   // request id's UuidRequestIdConfig
   std::optional<Tracing> tracing;  // none: requests are neither chosen nor marked
-  // x-forwarded-client-cert is passed on (ALWAYS_FORWARD_ONLY). All other choices remove it where
-  // there is no client certificate.
-  bool pass_client_cert = false;
 
   bool accept_http_10 = false;
   std::string default_host_for_http_10;

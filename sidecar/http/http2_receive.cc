@@ -27,14 +27,29 @@ struct Http2Fields {
 
   // The stream leaves because of what the peer sent; the library resets it, or is asked to.
   static void drop(Http2Session& session, Http2Stream& stream, std::string_view details) {
-    session.detach(stream);
+    session.detach(stream, false);
     session.abuse_.on_control_queued();
     stream.on_closed({Http2Error::kProtocol, false, false, false, details});
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user_data) {
+  // RFC 9113 section 5.1: a client that goes on with a stream that it has ended, or opens one out
+  // of order, has lost track of the connection.
+  static void check_closed(nghttp2_session* native, Http2Session& s, const nghttp2_frame_hd& head) {
+    if (s.role_ != Role::kServer || head.stream_id <= 0 || head.stream_id > s.last_id_) return;
+    if (head.stream_id % 2 == 0 || stream_of(native, head.stream_id) != nullptr) return;
+    using Verdict = Http2ClosedStreams::Verdict;
+    Verdict verdict = s.closed_.of(head.stream_id);
+    if (verdict == Verdict::kExpected) return;
+    s.count(Http2Count::kMessagingError);
+    nghttp2_session_terminate_session(
+        native, verdict == Verdict::kClosed ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
+  }
+
+  static int on_begin_frame(nghttp2_session* native, const nghttp2_frame_hd* head,
+                            void* user_data) {
     Http2Session& s = session(user_data);
     std::optional<Http2Count> what;
+    if (head->type == NGHTTP2_DATA || head->type == NGHTTP2_HEADERS) check_closed(native, s, *head);
     switch (head->type) {
       case NGHTTP2_DATA:
       case NGHTTP2_HEADERS:
@@ -65,9 +80,11 @@ struct Http2Fields {
     if (s.flooded_) return 0;
     if (s.role_ == Role::kServer && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       s.abuse_.on_stream();
+      s.last_id_ = id;
       Http2Stream* stream = s.events_.on_stream(static_cast<StreamId>(id));
       if (stream == nullptr) {
         s.count(Http2Count::kStreamRefused);
+        s.closed_.add(id, false);
         nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
         s.abuse_.on_control_queued();
         return 0;
@@ -147,6 +164,8 @@ struct Http2Fields {
     Http2Session& s = session(user_data);
     if (error == NGHTTP2_ERR_REFUSED_STREAM || error == NGHTTP2_ERR_STREAM_CLOSED) {
       s.count(Http2Count::kStreamRefused);
+      // What follows the refused head was on its way.
+      if (s.role_ == Role::kServer) s.closed_.add(frame->hd.stream_id, false);
       return 0;
     }
     Http2Stream* stream = stream_of(native, frame->hd.stream_id);
@@ -240,7 +259,7 @@ struct Http2Fields {
     auto error = static_cast<Http2Error>(code);
     bool refused = error == Http2Error::kRefusedStream;
     bool complete = stream->remote_ended_ && stream->end_written_;
-    s.detach(*stream);
+    s.detach(*stream, true);
     stream->on_closed({error, complete, true, refused && !stream->remote_ended_,
                        refused ? kRemoteRefuse : kRemoteReset});
     return 0;
@@ -255,7 +274,7 @@ struct Http2Fields {
     auto error = static_cast<Http2Error>(code);
     bool complete = stream->remote_ended_ && stream->end_written_;
     bool refused = error == Http2Error::kRefusedStream;
-    s.detach(*stream);
+    s.detach(*stream, false);
     stream->on_closed({error, complete, refused, refused, refused ? kRemoteRefuse : kMessaging});
     return 0;
   }

@@ -99,8 +99,9 @@ void Http2Session::attach(Http2Stream& stream, int32_t id) {
   ++stream_count_;
 }
 
-void Http2Session::detach(Http2Stream& stream) {
+void Http2Session::detach(Http2Stream& stream, bool peer_ended) {
   if (stream.session_ == nullptr) return;
+  if (role_ == Role::kServer) closed_.add(stream.id_, peer_ended || stream.remote_ended_);
   stream.session_ = nullptr;
   if (heading_ == &stream) heading_ = nullptr;
   stream.TaggedNode<Http2Stream>::unlink();
@@ -137,7 +138,8 @@ Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
     return fail({Code::kProtocol, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
                  false, "HTTP/2 connection error"});
   }
-  if (nghttp2_session_want_write(native_) != 0) want_output();
+  if (nghttp2_session_want_write(native_) != 0 || nghttp2_session_want_read(native_) == 0)
+    want_output();
   return Unit{};
 }
 
@@ -197,7 +199,7 @@ void Http2Session::reset(Http2Stream& stream, Http2Error code) {
   if (stream.session_ == nullptr) return;
   nghttp2_submit_rst_stream(native_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<uint32_t>(code));
   abuse_.on_control_queued();
-  detach(stream);
+  detach(stream, false);
   want_output();
 }
 
@@ -215,6 +217,10 @@ void Http2Session::goaway(Http2Error code) {
   int32_t last = role_ == Role::kServer ? nghttp2_session_get_last_proc_stream_id(native_) : 0;
   nghttp2_submit_goaway(native_, NGHTTP2_FLAG_NONE, last, static_cast<uint32_t>(code), nullptr, 0);
   want_output();
+}
+
+bool Http2Session::finished() const {
+  return nghttp2_session_want_read(native_) == 0 && nghttp2_session_want_write(native_) == 0;
 }
 
 bool Http2Session::window_shut(const Http2Stream& stream) const {

@@ -10,6 +10,7 @@
 #include "sidecar/base/time.h"
 #include "sidecar/config/http2.h"
 #include "sidecar/http/http1_parser.h"
+#include "sidecar/http/http2_closed.h"
 #include "sidecar/http/http2_limits.h"
 #include "sidecar/http/http2_stream.h"
 
@@ -82,6 +83,9 @@ class Http2Session {
 
   // The peer has broken the rules, and knows: what is left is to close.
   [[nodiscard]] bool over() const { return over_; }
+  // The peer has said GOAWAY, no stream is left, and all is written: neither side has any more to
+  // say.
+  [[nodiscard]] bool finished() const;
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] std::size_t streams() const { return stream_count_; }
   // Bytes of bodies that wait in streams.
@@ -111,7 +115,8 @@ class Http2Session {
     events_.on_output();
   }
   void attach(Http2Stream& stream, int32_t id);
-  void detach(Http2Stream& stream);
+  // `peer_ended`: the peer has said its last about the stream, by END_STREAM or RST_STREAM.
+  void detach(Http2Stream& stream, bool peer_ended);
   void flood(Http2Count what);
   void count(Http2Count what) { events_.on_count(what); }
   void account(std::size_t before, const Http2Stream& stream) {
@@ -128,6 +133,8 @@ class Http2Session {
   const config::Http2Protocol& config_;
   CodecLimits limits_;
   Http2Limits abuse_;
+  Http2ClosedStreams closed_;
+  int32_t last_id_ = 0;  // of the latest stream that a client has opened
   std::size_t stream_share_;
   nghttp2_session* native_ = nullptr;
   List<Http2Stream, Http2Stream> streams_;

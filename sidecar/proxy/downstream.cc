@@ -36,7 +36,7 @@ Downstream::Downstream(WorkerContext& worker, std::shared_ptr<const ListenerRunt
              connection_.fd(),
              worker.loop.now(),
              http::Version::kHttp11,
-             false,
+             nullptr,
              nullptr},
       timer_(io::Timer::of<&Downstream::on_timer>(worker.loop.timers(), *this)),
       opened_(worker.loop.now()) {
@@ -61,7 +61,7 @@ Downstream::~Downstream() = default;
 
 void Downstream::start_tls(const ChainTls& tls) {
   connection_.secure(tls.make_session());
-  facts_.tls = true;
+  facts_.session = connection_.session();
   http_.stats().downstream_cx_ssl_total.add();
   http_.stats().downstream_cx_ssl_active.add();
   if (config::Millis limit = tls.handshake_timeout(); limit.count() > 0) timer_.arm(limit);

@@ -105,7 +105,7 @@ void Http2Downstream::at_iteration_end() {
   if (gone_ || owner_.state_ != Downstream::State::kOpen) return;
   if (session_.over()) {
     on_protocol_error();
-  } else if (last_goaway_ && streams_ == 0) {
+  } else if (streams_ == 0 && (last_goaway_ || session_.finished())) {
     owner_.begin_close(false);
   }
 }

@@ -9,6 +9,7 @@
 #include "sidecar/http/http1_parser.h"
 #include "sidecar/http/normalize.h"
 #include "sidecar/metrics/http_stats.h"
+#include "sidecar/proxy/client_cert.h"
 #include "sidecar/proxy/trace_reason.h"
 
 namespace pillion::proxy {
@@ -134,7 +135,7 @@ void identify_client(http::RequestHead& head, const HttpConnectionManager& confi
     if (forwarded.data() != h->value().data()) headers.set(HeaderId::kForwardedFor, forwarded);
   }
   bool single_hop = forwarded.find(',') == std::string_view::npos;
-  std::string_view proto = facts.tls ? "https" : "http";
+  std::string_view proto = facts.session != nullptr ? "https" : "http";
   if (config.use_remote_address) {
     if (config.xff_num_trusted_hops > 0) {
       if (auto a = forwarded_address(forwarded, config.xff_num_trusted_hops - 1)) facts.remote = *a;
@@ -241,7 +242,7 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
   strip_host(head, config, facts.local_port);
   identify_client(head, config, facts, worker);
   bool edge = !facts.internal && config.use_remote_address;
-  if (!config.pass_client_cert) headers.remove(HeaderId::kForwardedClientCert);
+  forward_client_cert(headers, config, facts.session);
   if (edge && facts.remote.is_ip())
     headers.set(HeaderId::kEnvoyExternalAddress, facts.remote.ip_string());
   if (facts.internal)

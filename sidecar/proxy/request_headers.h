@@ -12,6 +12,10 @@
 #include "sidecar/metrics/http_stats.h"
 #include "sidecar/proxy/worker_context.h"
 
+namespace pillion::tls {
+class Session;
+}
+
 namespace pillion::proxy {
 
 // What is wrong with a request, and how to answer it.
@@ -26,8 +30,8 @@ struct RequestFacts {
   // Set to the client's address: the connection's or one from x-forwarded-for.
   Address& remote;
   uint16_t local_port = 0;
-  bool internal = false;  // the request came from an internal address
-  bool tls = false;       // the client's connection is encrypted
+  bool internal = false;            // the request came from an internal address
+  tls::Session* session = nullptr;  // of the client's connection; null in plain text
 };
 
 // Path and header policies that may refuse the request: Host, normalization, underscores,

@@ -63,8 +63,8 @@ struct ConnectionFacts {
   int socket = -1;
   Time opened{};
   http::Version version = http::Version::kHttp11;  // kHttp2, or some HTTP/1
-  bool tls = false;
-  std::unique_ptr<Inspection> inspection{};  // null where no listener filter looked
+  tls::Session* session = nullptr;                 // null in plain text
+  std::unique_ptr<Inspection> inspection{};        // null where no listener filter looked
 };
 
 class Stream final : public io::Disposable, private filter::ChainOwner {

@@ -104,7 +104,7 @@ bool Stream::admit_request() {
                                                    : std::string_view(head.protocol);
   tunnel_wanted_ = !upgrade_.empty();
   RequestFacts facts{connection_.remote, remote_, connection_.local.port()};
-  facts.tls = connection_.tls;
+  facts.session = connection_.session;
   prepare_request(head, config, facts, worker_);
   internal_ = facts.internal;
   info_.request_id = head.headers.value(HeaderId::kRequestId);

@@ -1,6 +1,9 @@
 """TLS and mTLS with clients and peers that no one here wrote: curl, openssl s_client, a real Envoy."""
 
+import hashlib
+import ssl
 import subprocess
+import urllib.parse
 
 import pytest
 from harness.config import TYPE, access_log, bootstrap, cluster, hcm, listener, route, vhost
@@ -143,6 +146,39 @@ def test_large_bodies_pass(launch, origin, pki):
     assert origin.requests[0].body == data
 
 
+ALL_DETAILS = {"subject": True, "cert": True, "chain": True, "dns": True, "uri": True}
+
+
+@pytest.mark.parametrize("mode,details,with_certificate,expected", [
+    ("SANITIZE", {}, True, None),
+    ("FORWARD_ONLY", {}, True, "By=a;Hash=b"),
+    ("FORWARD_ONLY", {}, False, None),
+    ("ALWAYS_FORWARD_ONLY", {}, False, "By=a;Hash=b"),
+    ("SANITIZE_SET", {}, True, "By=spiffe://mesh.test/server;Hash={hash}"),
+    ("SANITIZE_SET", {"subject": True}, False, None),
+    ("APPEND_FORWARD", {"subject": True, "uri": True, "dns": True}, True,
+     'By=a;Hash=b,By=spiffe://mesh.test/server;Hash={hash};Subject="CN=client";URI=spiffe://mesh.test/client'),
+    ("SANITIZE_SET", ALL_DETAILS, True,
+     'By=spiffe://mesh.test/server;Hash={hash};Cert="{pem}";Chain="{chain}";Subject="CN=client";'
+     "URI=spiffe://mesh.test/client"),
+])
+def test_the_client_certificate_is_passed_on(launch, origin, pki, mode, details, with_certificate, expected):
+    transport = server_socket(pki.server, common={"validation_context": {"trusted_ca": {"filename": pki.pem}}})
+    fields = {"forward_client_cert_details": mode, "set_current_client_cert_details": details}
+    proxy = launch(serving(origin.port, transport, **fields))
+    own = ["--cert", pki.client.certificate, "--key", pki.client.key] if with_certificate else []
+    done = curl(proxy, "--cacert", pki.pem, "-H", "x-forwarded-client-cert: By=a;Hash=b", *own)
+    assert done.stdout == b"origin a\n", done.stderr
+    if expected is not None:
+        text = open(pki.client.certificate, encoding="ascii").read()
+        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(text)).hexdigest()
+        # OpenSSL sends the authority's certificate too, where it knows it.
+        chain = text + open(pki.pem, encoding="ascii").read()
+        expected = expected.format(hash=digest, pem=urllib.parse.quote(text, safe=""),
+                                   chain=urllib.parse.quote(chain, safe=""))
+    assert origin.requests[0].header("x-forwarded-client-cert") == expected
+
+
 @pytest.mark.parametrize("near,far", [("pillion", "pillion"), ("pillion", "envoy"), ("envoy", "pillion")])
 @pytest.mark.parametrize("params", [None, {"tls_maximum_protocol_version": "TLSv1_3"}])
 def test_a_mutual_hop(origin, pki, tmp_path, near, far, params):
@@ -237,3 +273,21 @@ def test_keys_stay_out_of_the_dump(launch, origin, pki):
     assert curl(proxy, "--cacert", pki.pem).stdout == b"origin a\n"
     dump = proxy.admin.get("/config_dump")
     assert "PRIVATE KEY" not in dump and key.splitlines()[1] not in dump
+
+
+def test_spiffe_domains_are_verified_by_their_own_bundles(launch, origin, pki, tmp_path):
+    other = Authority(tmp_path / "other", "other")
+    forged = other.issue("forged", "URI:spiffe://mesh.test/client")
+    guest = other.issue("guest", "URI:spiffe://other.test/client")
+    domains = [{"name": "mesh.test", "trust_bundle": {"filename": pki.pem}},
+               {"name": "other.test", "trust_bundle": {"filename": other.pem}}]
+    validator = {"name": "envoy.tls.cert_validator.spiffe",
+                 "typed_config": {"@type": TLS + "SPIFFECertValidatorConfig", "trust_domains": domains}}
+    transport = server_socket(pki.server, require_client_certificate=True,
+                              common={"validation_context": {"custom_validator_config": validator}})
+    proxy = launch(serving(origin.port, transport))
+    for pair in (pki.client, guest):
+        done = curl(proxy, "--cacert", pki.pem, "--cert", pair.certificate, "--key", pair.key)
+        assert done.stdout == b"origin a\n", done.stderr
+    assert curl(proxy, "--cacert", pki.pem, "--cert", forged.certificate, "--key", forged.key).returncode != 0
+    assert proxy.admin.wait_for_stat("listener.127.0.0.1_0.ssl.fail_verify_error", 1) == 1

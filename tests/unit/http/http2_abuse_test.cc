@@ -239,6 +239,53 @@ TEST_F(Http2Abuse, MoreStreamsThanAllowedAreRefused) {
   EXPECT_EQ(narrow.counts[Http2Count::kGoawaySent], 1);
 }
 
+TEST_F(Http2Abuse, FramesForAStreamThatItsClientHasEndedAreAnError) {
+  for (int kind = 0; kind < 3; ++kind) {
+    Http2Peer peer(Role::kServer);
+    ASSERT_TRUE(peer.feed(hello() + get_frame(1)));
+    if (kind == 2) {
+      ASSERT_TRUE(peer.feed(frame(kRst, 0, 1, number32(8))));
+    } else {
+      RecordedStream& stream = *peer.streams.at(1);
+      ResponseHead head(stream.arena());
+      peer.session->send_head(stream, head, true);
+    }
+    peer.take();
+    EXPECT_TRUE(peer.streams.at(1)->gone);
+    peer.feed(kind == 0 ? get_frame(1) : frame(kData, kEndStream, 1, "x"));
+    std::string goaway = peer.take();
+    EXPECT_TRUE(peer.session->over()) << kind;
+    EXPECT_THAT(goaway, HasSubstr(number32(5))) << "STREAM_CLOSED";
+  }
+}
+
+TEST_F(Http2Abuse, FramesOnTheirWayToAStreamThatWasResetHereAreNone) {
+  ASSERT_TRUE(survives(hello() + frame(kHeaders, kEndHeaders, 1, get_fields())));
+  server.session->reset(*server.streams.at(1), Http2Error::kCancel);
+  server.take();
+  EXPECT_TRUE(survives(frame(kData, 0, 1, "x") + frame(kData, kEndStream, 1, "y")));
+  EXPECT_FALSE(server.session->over());
+}
+
+TEST_F(Http2Abuse, StreamsAreOpenedInOrder) {
+  ASSERT_TRUE(survives(hello() + get_frame(5)));
+  survives(get_frame(3));
+  EXPECT_TRUE(server.session->over());
+  EXPECT_EQ(server.streams.count(3), 0u);
+}
+
+TEST_F(Http2Abuse, AClientThatSaysGoawayIsDoneWithItsLastStream) {
+  ASSERT_TRUE(survives(hello() + get_frame(1) + frame(7, 0, 0, number32(0) + number32(0))));
+  EXPECT_FALSE(server.session->finished());
+  RecordedStream& stream = *server.streams.at(1);
+  ResponseHead head(stream.arena());
+  server.session->send_head(stream, head, true);
+  server.take();
+  EXPECT_TRUE(stream.closed.complete);
+  EXPECT_TRUE(server.session->finished());
+  EXPECT_FALSE(server.session->over());
+}
+
 TEST_F(Http2Abuse, ResponsesOfAnEndpointAreHeldToTheSameRules) {
   Http2Peer client(Role::kClient);
   RecordedStream& switching = client.open("/");

@@ -153,17 +153,6 @@ TEST(Hcm, TakesLocalReplies) {
   EXPECT_EQ(reply.body_format_content_type, "text/html");
 }
 
-TEST(Hcm, TakesWhatIsSaidOfClientCertificates) {
-  for (const char* choice : {"SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET"}) {
-    const Outcome outcome = load(with_hcm("forward_client_cert_details: " + std::string(choice)));
-    ASSERT_EQ(outcome.problem(), "");
-    EXPECT_FALSE(outcome.hcm().pass_client_cert) << choice;
-  }
-  const Outcome outcome = load(with_hcm("forward_client_cert_details: ALWAYS_FORWARD_ONLY"));
-  ASSERT_EQ(outcome.problem(), "");
-  EXPECT_TRUE(outcome.hcm().pass_client_cert);
-}
-
 TEST(Hcm, TakesTheSharesOfTracedRequests) {
   EXPECT_FALSE(load(with_hcm("")).hcm().tracing.has_value());
   const auto all = load(with_hcm("tracing: {}")).hcm().tracing;
@@ -241,6 +230,15 @@ TEST(Hcm, RefusesWhatIsNotSupported) {
   EXPECT_EQ(load(with_hcm("tracing: {provider: {name: zipkin}}")).problem(),
             at_hcm(".tracing.provider: is not supported by this version; remove it; no spans are "
                    "sent"));
+  const Outcome cert =
+      load(with_hcm("forward_client_cert_details: APPEND_FORWARD, set_current_client_cert_details: "
+                    "{subject: true, uri: true}"));
+  ASSERT_EQ(cert.problem(), "");
+  EXPECT_EQ(cert.hcm().forward_client_cert,
+            config::HttpConnectionManager::ForwardClientCert::kAppendForward);
+  EXPECT_TRUE(cert.hcm().client_cert_details.subject);
+  EXPECT_TRUE(cert.hcm().client_cert_details.uri);
+  EXPECT_FALSE(cert.hcm().client_cert_details.cert);
   EXPECT_EQ(load(with_hcm("http_protocol_options: {send_fully_qualified_url: true}")).problem(),
             at_hcm(".http_protocol_options.send_fully_qualified_url: is not supported by this "
                    "version; remove it"));

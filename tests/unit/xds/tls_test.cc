@@ -297,6 +297,38 @@ TEST(Tls, UpstreamFieldsAreTaken) {
   EXPECT_EQ(peers.sans.size(), 4u);
 }
 
+std::string spiffe(const std::string& domains, const std::string& rest = "") {
+  return validation(
+      "custom_validator_config: {name: envoy.tls.cert_validator.spiffe, typed_config: "
+      "{'@type': " +
+      std::string(kType) + "SPIFFECertValidatorConfig, trust_domains: [" + domains + "]}}" + rest);
+}
+
+TEST(Tls, SpiffeDomainsAreTaken) {
+  const Outcome outcome =
+      load(spiffe("{name: a.test, trust_bundle: {filename: /a}}, {name: b.test, "
+                  "trust_bundle: {filename: /b}}"));
+  ASSERT_EQ(outcome.problem(), "");
+  const auto& domains = client(outcome).validation->trust_domains;
+  ASSERT_EQ(domains.size(), 2u);
+  EXPECT_EQ(domains[1].name, "b.test");
+  EXPECT_EQ(domains[1].bundle.text, "/b");
+}
+
+TEST(Tls, SpiffeMistakesAreNamed) {
+  EXPECT_THAT(load(spiffe("")).problem(), HasSubstr("trust_domains: "));
+  EXPECT_THAT(load(spiffe("{name: 'spiffe://a', trust_bundle: {filename: /a}}")).problem(),
+              HasSubstr("trust_domains[0].name: has to be the domain alone"));
+  EXPECT_THAT(load(spiffe("{name: a, trust_bundle: {filename: /a}}, {name: a, trust_bundle: "
+                          "{filename: /a}}"))
+                  .problem(),
+              HasSubstr("trust_domains[1].name: the trust domain \"a\" is given twice"));
+  EXPECT_THAT(
+      load(spiffe("{name: a, trust_bundle: {filename: /a}}", ", trusted_ca: {filename: /c}"))
+          .problem(),
+      HasSubstr("custom_validator_config: excludes trusted_ca"));
+}
+
 TEST(Tls, KeysDoNotAppearInTheDump) {
   const Outcome outcome = load(with_secrets(
       "{name: s, tls_certificate: {certificate_chain: {inline_string: CHAIN1}, private_key: "
