@@ -33,8 +33,8 @@ bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
 }
 
 std::string lower_copy(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = lower(c);
+  std::string out(text.size(), '\0');
+  lower_into(out.data(), text);
   return out;
 }
 

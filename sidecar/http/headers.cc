@@ -220,9 +220,7 @@ void Headers::set_view(HeaderId id, std::string_view lower_name, std::string_vie
 
 std::size_t Headers::remove(HeaderId id) {
   CHECK(id != HeaderId::kOther);
-  if ((present_ & bit(id)) == 0) return 0;
-  present_ &= ~bit(id);
-  return remove_if([id](const Header& h) { return h.id == id; });
+  return remove(bit(id));
 }
 
 std::size_t Headers::remove(HeaderIds ids) {

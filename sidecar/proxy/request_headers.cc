@@ -260,7 +260,7 @@ void prepare_request(http::RequestHead& head, const HttpConnectionManager& confi
     bool keep = !headers.value(HeaderId::kRequestId).empty() &&
                 (!edge || config.preserve_external_request_id);
     if (!keep)
-      headers.set(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
+      headers.set_view(HeaderId::kRequestId, make_request_id(headers.arena(), worker.random));
     else if (edge && config.pack_trace_reason)
       set_trace_reason(head, TraceReason::kNone);  // a stranger does not decide what is traced
   }

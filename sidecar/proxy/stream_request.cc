@@ -298,9 +298,9 @@ void Stream::forward(const config::ForwardAction& action) {
   find_named_stats();
   response_kind_.internal = internal_;
   response_kind_.from_zone = worker_.process.zone;
-  if (std::optional<std::string_view> name =
-          request_->headers.joined("x-envoy-upstream-alt-stat-name")) {
-    response_kind_.alt_name = *name;
+  if (request_->headers.has(HeaderId::kEnvoyAltStatName)) {
+    response_kind_.alt_name =
+        *request_->headers.joined(http::header_name(HeaderId::kEnvoyAltStatName));
     request_->headers.remove(HeaderId::kEnvoyAltStatName);
   }
   read_timeouts(action);
@@ -421,7 +421,6 @@ void Stream::on_attempt_ready() {
   bool whole = request_passed_ || request_trailers_ != nullptr;
   if (!body_.empty()) {
     iovec pieces[64];
-    Buffer rest;
     std::size_t count = body_.peek(pieces, 64);
     std::size_t sent = 0;
     for (std::size_t i = 0; i < count; ++i) {

@@ -124,7 +124,7 @@ const VirtualHost* Router::virtual_host_of(const http::RequestHead& head) const 
   if (table_->ignore_port_in_host_matching) host = host.substr(0, port_start(host));
   if (has_upper(host)) {
     auto* lowered = static_cast<char*>(head.headers.arena().allocate(host.size(), 1));
-    for (std::size_t i = 0; i < host.size(); ++i) lowered[i] = lower(host[i]);
+    lower_into(lowered, host);
     host = {lowered, host.size()};
   }
   uint32_t found = index.exact.find(host);

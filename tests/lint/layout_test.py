@@ -64,7 +64,8 @@ class Layout(unittest.TestCase):
         self.accepted("sidecar/a.cc", '// 501 Not Implemented is what RFC 9110 asks for.\n')
 
     def test_hosts_and_paths(self):
-        self.refused("README.md", "cd /work/main\n", "path of one machine")
+        # Put together here, or this file would be one that names such a path.
+        self.refused("README.md", "cd %swork/main\n" % "/", "path of one machine")
         self.refused("scripts/x", "curl https://files.invalid/a.tar\n", "names a host")
         self.refused("third_party/x.lock", "registry+https://index.crates.io/\n", "names a host")
         self.accepted("scripts/x", "curl http://127.0.0.1:80/ http://localhost/\n")

@@ -87,7 +87,7 @@ def requests():
         get("origin resets", "/ok", origin={"a": [[close()]]}),
         get("body cut", "/ok", origin={"a": [[send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), close()]]}),
         get("not ascii", "/ok/\xe9", [("user-agent", "caf\xe9")]),
-        Case("client leaves", [request("GET", "/ok"), Pause(0.1), Abort()], origin={"a": [[delay(0.3), send(respond())]]}, log_lines=1),
+        Case("client leaves", [request("GET", "/ok"), Pause(0.3), Abort()], origin={"a": [[delay(1.5), send(respond())]]}, log_lines=1),
         Case("malformed", [b"GET / HTTP/1.1\r\nbad\r\n\r\n", Recv()]),
         Case("two on one connection", [request("GET", "/ok/1"), Recv(), request("GET", "/ok/2"), Recv()]),
     ]

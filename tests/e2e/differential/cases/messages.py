@@ -55,13 +55,15 @@ REQUEST_BODIES = [
     Case("body in pieces", [request("POST", "/", [("content-length", "6")]), Pause(0.05), b"abc", Pause(0.05), b"def", Recv()]),
     Case("head in pieces", [b"GET / HT", Pause(0.03), b"TP/1.1\r\nho", Pause(0.03), b"st: test.local\r\n\r", Pause(0.03), b"\n", Recv()]),
     Case("chunked in pieces", [request("POST", "/", CHUNKED), b"3\r", Pause(0.03), b"\nab", Pause(0.03), b"c\r\n0", Pause(0.03), b"\r\n\r\n", Recv()]),
-    Case("client half-closes after the request", [request(), ShutWrite(), Recv()]),
+    # The request has surely reached the origin, and the origin has surely not answered yet.
+    Case("client half-closes after the request", [request(), Pause(0.3), ShutWrite(), Recv()],
+         origin={"a": [[delay(1.5), send(respond())]]}, log_lines=1),
     Case("client half-closes inside the body", [request("POST", "/", [("content-length", "9")]) + b"abc", Pause(0.05), ShutWrite()],
          log_lines=1),
     Case("client resets inside the body", [request("POST", "/", [("content-length", "9")]) + b"abc", Pause(0.05), Abort()],
          log_lines=1),
-    Case("client resets while waiting", [request(), Pause(0.05), Abort()],
-         origin={"a": [[delay(0.2), send(respond())]]}, log_lines=1),
+    Case("client resets while waiting", [request(), Pause(0.3), Abort()],
+         origin={"a": [[delay(1.5), send(respond())]]}, log_lines=1),
     Case("client resets inside the head", [b"GET / HTTP/1.1\r\nhost: x", Pause(0.03), Abort()], log_lines=0),
 ]
 
