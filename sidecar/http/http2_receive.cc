@@ -32,24 +32,11 @@ struct Http2Fields {
     stream.on_closed({Http2Error::kProtocol, false, false, false, details});
   }
 
-  // RFC 9113 section 5.1: a client that goes on with a stream that it has ended, or opens one out
-  // of order, has lost track of the connection.
-  static void check_closed(nghttp2_session* native, Http2Session& s, const nghttp2_frame_hd& head) {
-    if (s.role_ != Role::kServer || head.stream_id <= 0 || head.stream_id > s.last_id_) return;
-    if (head.stream_id % 2 == 0 || stream_of(native, head.stream_id) != nullptr) return;
-    using Verdict = Http2ClosedStreams::Verdict;
-    Verdict verdict = s.closed_.of(head.stream_id);
-    if (verdict == Verdict::kExpected) return;
-    s.count(Http2Count::kMessagingError);
-    nghttp2_session_terminate_session(
-        native, verdict == Verdict::kClosed ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
-  }
-
-  static int on_begin_frame(nghttp2_session* native, const nghttp2_frame_hd* head,
+  static int on_begin_frame(nghttp2_session* /*native*/, const nghttp2_frame_hd* head,
                             void* user_data) {
     Http2Session& s = session(user_data);
     std::optional<Http2Count> what;
-    if (head->type == NGHTTP2_DATA || head->type == NGHTTP2_HEADERS) check_closed(native, s, *head);
+    if (head->type == NGHTTP2_HEADERS) s.check_closed(head->stream_id);
     switch (head->type) {
       case NGHTTP2_DATA:
       case NGHTTP2_HEADERS:

@@ -122,12 +122,44 @@ void Http2Session::flood(Http2Count what) {
   nghttp2_session_terminate_session(native_, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+ssize_t Http2Session::take(std::string_view bytes) {
+  return nghttp2_session_mem_recv(native_, reinterpret_cast<const uint8_t*>(bytes.data()),
+                                  bytes.size());
+}
+
+ssize_t Http2Session::take_from_client(std::string_view bytes) {
+  std::size_t scanned = 0;
+  while (scanned < bytes.size()) {
+    int32_t stream = 0;
+    std::size_t size = frame_heads_.advance(bytes.substr(scanned), stream);
+    scanned += size;
+    if (stream == 0) continue;
+    // All that precedes the frame counts, and nothing of it: the library waits for its last byte.
+    std::size_t before = scanned - 1;
+    if (ssize_t taken = take(bytes.substr(0, before)); taken < 0) return taken;
+    check_closed(stream);
+    bytes.remove_prefix(before);
+    scanned = 1;
+  }
+  return take(bytes);
+}
+
+void Http2Session::check_closed(int32_t id) {
+  if (role_ != Role::kServer || id <= 0 || id > last_id_ || id % 2 == 0) return;
+  if (stream_of(native_, id) != nullptr) return;
+  using Verdict = Http2ClosedStreams::Verdict;
+  Verdict verdict = closed_.of(id);
+  if (verdict == Verdict::kExpected) return;
+  count(Http2Count::kMessagingError);
+  nghttp2_session_terminate_session(
+      native_, verdict == Verdict::kClosed ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
+}
+
 Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
   now_ = now;
   if (over_) return Unit{};
   feeding_ = true;
-  ssize_t taken = nghttp2_session_mem_recv(native_, reinterpret_cast<const uint8_t*>(bytes.data()),
-                                           bytes.size());
+  ssize_t taken = role_ == Role::kServer ? take_from_client(bytes) : take(bytes);
   feeding_ = false;
   if (taken == NGHTTP2_ERR_FLOODED) flood(Http2Count::kOutboundControlFlood);
   if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) flood(Http2Count::kContinuationFlood);

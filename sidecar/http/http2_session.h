@@ -11,6 +11,7 @@
 #include "sidecar/config/http2.h"
 #include "sidecar/http/http1_parser.h"
 #include "sidecar/http/http2_closed.h"
+#include "sidecar/http/http2_frame_heads.h"
 #include "sidecar/http/http2_limits.h"
 #include "sidecar/http/http2_stream.h"
 
@@ -123,6 +124,12 @@ class Http2Session {
     buffered_ += stream.out_.size();
     buffered_ -= before;
   }
+  // What the library says to bytes that have come.
+  ssize_t take(std::string_view bytes);
+  ssize_t take_from_client(std::string_view bytes);
+  // RFC 9113 section 5.1: a client that goes on with a stream that it has ended, or opens one out
+  // of order, has lost track of the connection.
+  void check_closed(int32_t id);
   Result<Unit> write_frames(Buffer& out, std::size_t most);
   void wake(Http2Stream& stream);
   void cut_off(Http2Stream& stream);
@@ -134,6 +141,7 @@ class Http2Session {
   CodecLimits limits_;
   Http2Limits abuse_;
   Http2ClosedStreams closed_;
+  Http2FrameHeads frame_heads_;
   int32_t last_id_ = 0;  // of the latest stream that a client has opened
   std::size_t stream_share_;
   nghttp2_session* native_ = nullptr;
