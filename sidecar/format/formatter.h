@@ -77,10 +77,6 @@ class JsonFormatter {
 // for each request is a price that is paid only then.
 bool route_times_wanted();
 
-// "UF,URX" or "-" when no flag is set: %RESPONSE_FLAGS%. The long form is %RESPONSE_FLAGS_LONG%.
-void append_response_flags(std::string& out, uint64_t flags, bool long_names = false);
-// The flag of a short name such as "UF"; none if there is no such flag.
-std::optional<ResponseFlag> response_flag_of(std::string_view short_name);
 // The gRPC status of a response: from the trailers, else the head, else by what its HTTP status
 // means to a gRPC client; none before there is a response.
 std::optional<uint32_t> grpc_status_of_response(const Context& context);

@@ -1,7 +1,4 @@
-#include <array>
-#include <bit>
-
-#include "sidecar/format/formatter.h"
+#include "sidecar/format/response_flags.h"
 
 namespace pillion::format {
 
@@ -14,7 +11,6 @@ struct FlagName {
 
 // By ResponseFlag.
 constexpr std::array<FlagName, static_cast<std::size_t>(ResponseFlag::kCount)> kFlags = {{
-    {"URX", "UpstreamRetryLimitExceeded"},
     {"LH", "FailedLocalHealthCheck"},
     {"UH", "NoHealthyUpstream"},
     {"UT", "UpstreamRequestTimeout"},
@@ -30,6 +26,7 @@ constexpr std::array<FlagName, static_cast<std::size_t>(ResponseFlag::kCount)> k
     {"UAEX", "UnauthorizedExternalService"},
     {"RLSE", "RateLimitServiceError"},
     {"DC", "DownstreamConnectionTermination"},
+    {"URX", "UpstreamRetryLimitExceeded"},
     {"SI", "StreamIdleTimeout"},
     {"IH", "InvalidEnvoyRequestHeaders"},
     {"DPE", "DownstreamProtocolError"},
@@ -49,14 +46,11 @@ static_assert(!kFlags.back().brief.empty());
 
 }  // namespace
 
-void append_response_flags(std::string& out, uint64_t flags, bool long_names) {
-  if (flags == 0) {
-    out += '-';
-    return;
-  }
-  for (bool first = true; flags != 0; flags &= flags - 1, first = false) {
-    if (!first) out += ',';
-    const FlagName& name = kFlags[static_cast<std::size_t>(std::countr_zero(flags))];
+void append_response_flags(std::string& out, const ResponseFlags& flags, bool long_names) {
+  if (flags.empty()) out += '-';
+  for (const ResponseFlag& flag : flags) {
+    if (&flag != flags.begin()) out += ',';
+    const FlagName& name = kFlags[static_cast<std::size_t>(flag)];
     out += long_names ? name.full : name.brief;
   }
 }

@@ -10,45 +10,10 @@
 #include "sidecar/base/time.h"
 #include "sidecar/config/route.h"
 #include "sidecar/config/value.h"
+#include "sidecar/format/response_flags.h"
 #include "sidecar/http/message.h"
 
 namespace pillion {
-
-// Envoy's response flags (configuration/observability/access_log/usage: %RESPONSE_FLAGS%); bit
-// numbers are ours, texts and their order Envoy's.
-enum class ResponseFlag : uint8_t {
-  kUpstreamRetryLimitExceeded,        // URX
-  kFailedLocalHealthCheck,            // LH
-  kNoHealthyUpstream,                 // UH
-  kUpstreamRequestTimeout,            // UT
-  kLocalReset,                        // LR
-  kUpstreamRemoteReset,               // UR
-  kUpstreamConnectionFailure,         // UF
-  kUpstreamConnectionTermination,     // UC
-  kUpstreamOverflow,                  // UO
-  kNoRouteFound,                      // NR
-  kDelayInjected,                     // DI
-  kFaultInjected,                     // FI
-  kRateLimited,                       // RL
-  kUnauthorizedExternalService,       // UAEX
-  kRateLimitServiceError,             // RLSE
-  kDownstreamConnectionTermination,   // DC
-  kStreamIdleTimeout,                 // SI
-  kInvalidEnvoyRequestHeaders,        // IH
-  kDownstreamProtocolError,           // DPE
-  kUpstreamMaxStreamDurationReached,  // UMSDR
-  kResponseFromCacheFilter,           // RFCF
-  kNoFilterConfigFound,               // NFCF
-  kDurationTimeout,                   // DT
-  kUpstreamProtocolError,             // UPE
-  kNoClusterFound,                    // NC
-  kOverloadManager,                   // OM
-  kDnsResolutionFailed,               // DF
-  kDropOverload,                      // DO
-  kDownstreamRemoteReset,             // DR
-  kUnconditionalDropOverload,         // UDO
-  kCount
-};
 
 // Why a request is traced.
 enum class TraceReason : uint8_t {
@@ -120,7 +85,7 @@ struct StreamInfo {
   // "RemoteReset" once the peer has reset the connection; else "Normal", also while it is open.
   std::string_view downstream_close_type = "Normal";
   std::string_view upstream_close_type;  // of the last attempt
-  uint64_t flags = 0;                    // bit per ResponseFlag
+  ResponseFlags flags;
   uint32_t attempts = 0;
   uint32_t route_resolutions = 0;    // how often a route was looked for
   Duration route_resolution_time{};  // measured when format::route_times_wanted()
@@ -149,10 +114,8 @@ struct StreamInfo {
   bool health_check = false;                    // answered by, or marked as, a health check
   std::string_view request_id;
 
-  void set_flag(ResponseFlag flag) { flags |= uint64_t{1} << static_cast<unsigned>(flag); }
-  [[nodiscard]] bool has_flag(ResponseFlag flag) const {
-    return ((flags >> static_cast<unsigned>(flag)) & 1) != 0;
-  }
+  void set_flag(ResponseFlag flag) { flags.set(flag); }
+  [[nodiscard]] bool has_flag(ResponseFlag flag) const { return flags.has(flag); }
 };
 
 }  // namespace pillion

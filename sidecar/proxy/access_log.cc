@@ -46,7 +46,7 @@ Result<LogCondition, Problem> LogCondition::compile(const config::LogFilter& fil
   for (const std::string& name : filter.flags) {
     std::optional<ResponseFlag> flag = format::response_flag_of(name);
     if (!flag) return problem("'" + name + "' is no response flag");
-    condition.flags_ |= uint64_t{1} << static_cast<unsigned>(*flag);
+    condition.flags_.set(*flag);
   }
   return condition;
 }
@@ -72,7 +72,7 @@ bool LogCondition::matches(const format::Context& context, uint64_t random) cons
     case Kind::kHeader:
       return context.request != nullptr && header_.front().matches(*context.request);
     case Kind::kResponseFlag:
-      return flags_ == 0 ? info.flags != 0 : (info.flags & flags_) != 0;
+      return flags_.empty() ? !info.flags.empty() : info.flags.has_any(flags_);
     case Kind::kGrpcStatus: {
       uint32_t status = format::grpc_status_of_response(context).value_or(2);  // UNKNOWN
       const auto& wanted = filter_->grpc_statuses;

@@ -25,7 +25,7 @@ class LogCondition {
  private:
   explicit LogCondition(const config::LogFilter& filter) : filter_(&filter) {}
   const config::LogFilter* filter_;  // part of the snapshot's configuration, which outlives this
-  uint64_t flags_ = 0;
+  ResponseFlags flags_;
   std::vector<http::HeaderMatcher> header_;  // none or one
   std::vector<LogCondition> parts_;
 };

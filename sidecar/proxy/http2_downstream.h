@@ -108,6 +108,10 @@ class Http2ServerStream final : public io::Disposable,
   filter::ConnectionSlots& connection_slots() override;
   void wire_bytes(uint64_t& received, uint64_t& sent) override;
 
+  // The response is whole before the request is. What is under way may still end the request, or
+  // break the rules and be told so; then it is cut off.
+  void await_rest();
+  void on_rest_unwanted();
   void on_flush_timeout();
   // The client does not read the response; without end that would hold its memory.
   void await_flush();
@@ -117,6 +121,7 @@ class Http2ServerStream final : public io::Disposable,
   uint64_t received_ = 0;
   uint64_t sent_ = 0;
   std::unique_ptr<io::Timer> flush_timer_;
+  std::unique_ptr<io::Timer> rest_timer_;
   bool head_request_ = false;
   bool tunnel_ = false;
   bool done_ = false;

@@ -99,9 +99,20 @@ void Http2ServerStream::on_stream_done(bool /*intact*/, bool reset) {
     return;
   }
   if (tunnel_) session.send_end(*this, nullptr);
-  session.finish(*this);
+  if (!remote_ended()) await_rest();
   connection_.finishing_.push_back(this);
   connection_.on_output();
+}
+
+void Http2ServerStream::await_rest() {
+  constexpr Duration kRestOfRequest = std::chrono::milliseconds(100);
+  rest_timer_ = io::Timer::make<&Http2ServerStream::on_rest_unwanted>(
+      connection_.owner_.worker_.loop.timers(), *this);
+  rest_timer_->arm(kRestOfRequest);
+}
+
+void Http2ServerStream::on_rest_unwanted() {
+  connection_.session_.finish(*this);
 }
 
 void Http2ServerStream::await_flush() {
@@ -121,6 +132,7 @@ void Http2ServerStream::on_flush_timeout() {
 void Http2ServerStream::dispose() {
   if (std::exchange(disposed_, true)) return;
   flush_timer_.reset();
+  rest_timer_.reset();
   io::EventLoop& loop = connection_.owner_.worker_.loop;
   connection_.on_stream_over();
   loop.delete_later(std::unique_ptr<io::Disposable>(this));

@@ -250,6 +250,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   bool tunnel_admitted_ = false;  // ... that the configuration allows
   Phase phase_ = Phase::kIdle;
   bool request_complete_ = false;   // the codec has seen the end of the request
+  bool head_was_all_ = false;       // the request's head was marked as its end
   bool request_passed_ = false;     // ... and the filters have let it through
   bool replayable_ = true;          // body_ holds all of the body so far
   bool keep_body_ = false;          // for a retry by policy

@@ -32,7 +32,7 @@ void Stream::arm_request_timers() {
 
 void Stream::on_request(http::RequestHead& head, bool end) {
   request_ = &head;
-  request_complete_ = end;
+  request_complete_ = head_was_all_ = end;
   info_.protocol = head.version;
   // As Envoy counts: three bytes beside each field, and the host is one of them.
   if (head.authority.data() != nullptr) info_.request_header_bytes += head.authority.size() + 7;
@@ -451,6 +451,11 @@ void Stream::send_request_head() {
                              action_->append_x_forwarded_host,
                              !http_.config().suppress_envoy_headers);
   bool end = request_passed_ && body_.empty() && request_trailers_ == nullptr;
+  // An end that came by itself goes on by itself the first time: some HTTP/2 servers make a
+  // difference (grpc-go waits for it in a stream that the head has ended).
+  if (!head_was_all_ && info_.attempts <= 1 &&
+      attempt_.connection().version() == http::Version::kHttp2)
+    end = false;
   const bool tunnel = !upgrade_.empty();
   if (tunnel && !request_->protocol.empty() &&
       attempt_.connection().version() == http::Version::kHttp11)
@@ -484,9 +489,9 @@ void Stream::on_request_body(std::string_view data) {
 
 void Stream::on_request_end(http::Headers* trailers) {
   if (done()) return;
-  bool head_was_all = request_complete_;
+  bool known = request_complete_;
   request_complete_ = true;
-  if (head_was_all || local_reply_) return;
+  if (known || local_reply_) return;
   touch();
   if (is_tunnel_) {
     if (attempt_.ready()) attempt_.send_end(nullptr);

@@ -33,7 +33,7 @@ void TcpConnector::start(const ClientEnds& ends) {
 void TcpConnector::fail(ConnectFailure failure, ResponseFlag flag) {
   state_ = State::kFailed;
   failure_ = failure;
-  flags_ |= uint64_t{1} << static_cast<unsigned>(flag);
+  flags_.set(flag);
   owner_->on_upstream_failed(failure);
 }
 
@@ -70,7 +70,7 @@ void TcpConnector::try_connect() {
     // A full queue has not even chosen a host, as far as Envoy's log goes.
     if (connection.error().failure != TcpFailure::kPendingOverflow) {
       tried_.push_back(std::move(endpoint));
-      flags_ |= uint64_t{1} << static_cast<unsigned>(ResponseFlag::kUpstreamConnectionFailure);
+      flags_.set(ResponseFlag::kUpstreamConnectionFailure);
     }
     try_later();
     return;
@@ -98,7 +98,7 @@ void TcpConnector::try_later() {
 
 void TcpConnector::on_tcp_failed(TcpFailure failure, Error error) {
   connection_ = nullptr;
-  flags_ |= uint64_t{1} << static_cast<unsigned>(ResponseFlag::kUpstreamConnectionFailure);
+  flags_.set(ResponseFlag::kUpstreamConnectionFailure);
   transport_failure_ = failure == TcpFailure::kConnectFailed ? error.what : std::string_view{};
   try_later();
 }
@@ -134,7 +134,7 @@ std::string proxy_header(const config::UpstreamProxyProtocol& settings, const Cl
 }
 
 void TcpConnector::describe(StreamInfo& info) {
-  info.flags |= flags_;
+  info.flags.add(flags_);
   info.attempts = attempts_;
   if (cluster_ != nullptr) {
     info.upstream_cluster = cluster_->config().stat_name();

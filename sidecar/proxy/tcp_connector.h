@@ -99,7 +99,7 @@ class TcpConnector final : public upstream::TcpEvents {
   Time connect_started_{};
   Time connected_{};
   std::string_view transport_failure_;
-  uint64_t flags_ = 0;
+  ResponseFlags flags_;
   uint32_t attempts_ = 0;
 };
 

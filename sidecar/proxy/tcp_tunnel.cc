@@ -291,7 +291,7 @@ void TcpTunnel::on_failed(Error) {
 
 void TcpTunnel::on_tcp_reset(Error) {
   upstream_close_ = "RemoteReset";
-  flags_ |= uint64_t{1} << static_cast<unsigned>(ResponseFlag::kUpstreamRemoteReset);
+  flags_.set(ResponseFlag::kUpstreamRemoteReset);
   keep_upstream_facts();
   upstream_ = nullptr;
   upstream_paused_ = false;
@@ -359,7 +359,7 @@ void TcpTunnel::on_handshake_timeout() {
 
 void TcpTunnel::on_lifetime() {
   tcp_.stats().max_downstream_connection_duration.add();
-  flags_ |= uint64_t{1} << static_cast<unsigned>(ResponseFlag::kDurationTimeout);
+  flags_.set(ResponseFlag::kDurationTimeout);
   finish();
 }
 
@@ -396,8 +396,8 @@ void TcpTunnel::log(std::string_view type) {
   info.upstream_wire_sent = upstream_ ? upstream_->raw().bytes_written() : upstream_written_;
   info.downstream_close_type = client_close_;
   info.upstream_close_type = upstream_close_;
-  info.flags = flags_;
   if (connector_ != nullptr) connector_->describe(info);
+  info.flags.add(flags_);
   format::Context context;
   context.info = &info;
   for (const auto& logger : tcp_.loggers()) logger->log(context, worker_.random.next());

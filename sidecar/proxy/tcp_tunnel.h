@@ -102,7 +102,7 @@ class TcpTunnel final : public Inbound,
   WallTime opened_wall_;
   Time opened_;
   Time last_move_;
-  uint64_t flags_ = 0;
+  ResponseFlags flags_;
   uint64_t counted_read_ = 0;
   uint64_t counted_written_ = 0;
   int64_t shown_downstream_ = 0;  // what the gauges of unsent bytes hold of ours

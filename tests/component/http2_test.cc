@@ -301,6 +301,9 @@ TEST_F(Http2Component, EarlyResponseStopsTheUpload) {
   start({.routes = "{match: {path: /closed}, direct_response: {status: 403}},"});
   Http2Side& client = connect_h2();
   RecordedStream& asked = client.h2.open("/closed", false, "POST");
+  until([&] { return asked.remote_ended(); }, "the response ends");
+  EXPECT_FALSE(asked.gone) << "what is under way may still be its end";
+  advance(milliseconds(200));
   until_gone(asked);
   EXPECT_THAT(asked.log, HasSubstr("response 403"));
   EXPECT_TRUE(asked.remote_ended());

@@ -81,7 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   info.response_code = 503;
   info.response_code_details = input;
   info.upstream_host_name = input;
-  info.flags = ~uint64_t{0} >> (64 - static_cast<unsigned>(pillion::ResponseFlag::kCount));
+  for (unsigned i = 0; i < static_cast<unsigned>(pillion::ResponseFlag::kCount); ++i)
+    info.set_flag(static_cast<pillion::ResponseFlag>(i));
   render(*text, *json, Context{&info, &request, &response, &response.headers, input});
   return 0;
 }

@@ -122,10 +122,12 @@ TEST(ResponseFlags, EveryFlagHasANameOfItsOwn) {
   std::set<std::string> names;
   for (unsigned i = 0; i < static_cast<unsigned>(ResponseFlag::kCount); ++i) {
     std::string name;
-    append_response_flags(name, uint64_t{1} << i);
+    ResponseFlags flags;
+    flags.set(static_cast<ResponseFlag>(i));
+    append_response_flags(name, flags);
     EXPECT_EQ(response_flag_of(name), static_cast<ResponseFlag>(i)) << name;
     std::string long_name;
-    append_response_flags(long_name, uint64_t{1} << i, true);
+    append_response_flags(long_name, flags, true);
     EXPECT_GT(long_name.size(), name.size());
     names.insert(name);
     names.insert(long_name);
