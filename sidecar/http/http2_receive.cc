@@ -36,7 +36,8 @@ struct Http2Fields {
                             void* user_data) {
     Http2Session& s = session(user_data);
     std::optional<Http2Count> what;
-    if (head->type == NGHTTP2_HEADERS) s.check_closed(head->stream_id);
+    if (head->type == NGHTTP2_HEADERS && !s.expects(head->stream_id))
+      return NGHTTP2_ERR_CALLBACK_FAILURE;
     switch (head->type) {
       case NGHTTP2_DATA:
       case NGHTTP2_HEADERS:

@@ -137,22 +137,23 @@ ssize_t Http2Session::take_from_client(std::string_view bytes) {
     // All that precedes the frame counts, and nothing of it: the library waits for its last byte.
     std::size_t before = scanned - 1;
     if (ssize_t taken = take(bytes.substr(0, before)); taken < 0) return taken;
-    check_closed(stream);
+    if (!expects(stream)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     bytes.remove_prefix(before);
     scanned = 1;
   }
   return take(bytes);
 }
 
-void Http2Session::check_closed(int32_t id) {
-  if (role_ != Role::kServer || id <= 0 || id > last_id_ || id % 2 == 0) return;
-  if (stream_of(native_, id) != nullptr) return;
+bool Http2Session::expects(int32_t id) {
+  if (role_ != Role::kServer || id <= 0 || id > last_id_ || id % 2 == 0) return true;
+  if (stream_of(native_, id) != nullptr) return true;
   using Verdict = Http2ClosedStreams::Verdict;
   Verdict verdict = closed_.of(id);
-  if (verdict == Verdict::kExpected) return;
+  if (verdict == Verdict::kExpected) return true;
   count(Http2Count::kMessagingError);
   nghttp2_session_terminate_session(
       native_, verdict == Verdict::kClosed ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
+  return false;
 }
 
 Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
