@@ -41,8 +41,10 @@ struct Options {
     nghttp2_option_set_max_outbound_ack(option, config.max_outbound_control_frames + 1);
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, config.hpack_table_size);
-    // Until the peer's SETTINGS say otherwise (RFC 9113 section 6.5.2).
-    nghttp2_option_set_peer_max_concurrent_streams(option, config.max_concurrent_streams);
+    // Until the peer's SETTINGS say otherwise: the least that RFC 9113 section 6.5.2 recommends, so
+    // that a burst on a new connection is not refused.
+    nghttp2_option_set_peer_max_concurrent_streams(option,
+                                                   std::min(config.max_concurrent_streams, 100u));
   }
   ~Options() { nghttp2_option_del(option); }
   Options(const Options&) = delete;
