@@ -10,13 +10,27 @@ import os
 import platform
 import resource
 import shutil
+import statistics
 import sys
 import tempfile
 
+import configs
 import measure
-from peers import ALL, LABELS, BulkOrigin, Origin, Peer, compile_tools, most_connections, program
+from peers import (
+    ALL,
+    LABELS,
+    BulkOrigin,
+    Http2Origin,
+    Origin,
+    Pair,
+    Peer,
+    certificates,
+    compile_tools,
+    most_connections,
+    program,
+)
 
-CASES = ("http1", "two-workers", "memory", "many", "stream", "tcp")
+CASES = ("http1", "two-workers", "http2", "mtls-h2", "mtls-h1", "handshake", "tcp", "memory", "tls-memory", "many", "stream")
 
 
 def say(text):
@@ -63,6 +77,7 @@ class Run:
                 say("%s is left out: its program is not there" % LABELS[name])
         self.folder = tempfile.mkdtemp(prefix="pillion-perf-")
         self.origin = Origin("1")
+        self.files = None  # certificates, made once
 
     def start(self, names, **fields):
         peers = []
@@ -76,14 +91,16 @@ class Run:
         return peers
 
     def load_table(self, title, names, **fields):
-        peers = self.start(names, **fields)
+        self.print_load(title, names, self.start(names, **fields))
+
+    def print_load(self, title, names, peers, drive=measure.wrk, floor_of="relay"):
         try:
-            result = measure.rounds(peers, self.options.rounds, self.options.seconds, say)
+            result = measure.rounds(peers, self.options.rounds, self.options.seconds, say, drive)
         finally:
             for peer in peers:
                 peer.stop()
         print("### " + title + "\n")
-        floor = result["relay"]["us"] if "relay" in result else None
+        floor = result[floor_of]["us"] if floor_of in result else None
         rows = []
         for name in names:
             seen = result[name]
@@ -91,7 +108,7 @@ class Run:
                 LABELS[name], "%.1f" % seen["us"], "%.2f" % (seen["us"] / floor) if floor else "-", "%.1f" % seen["spread"],
                 "%.0f" % seen["rate"], seen["p50"], seen["p99"],
             ])
-        table(["proxy", "CPU us/request", "x relay", "spread", "requests/s", "p50", "p99"], rows)
+        table(["proxy", "CPU us/request", "x " + LABELS[floor_of].removeprefix("bare "), "spread", "requests/s", "p50", "p99"], rows)
 
     def http1(self):
         self.load_table("HTTP/1.1, 64 keep-alive connections, 64 B body, one worker", self.names)
@@ -99,6 +116,65 @@ class Run:
     def two_workers(self):
         names = [name for name in self.names if name != "relay"]
         self.load_table("The same with two workers, on both cores", names, workers=2, cores="0,1")
+
+    def http2(self):
+        names = [name for name in self.names if name in ("haproxy", "envoy", "pillion")]
+        origin = Http2Origin("1", self.folder)
+        try:
+            peers = [Peer(name, origin.port, self.folder, config=configs.http2(name)) for name in names]
+            self.print_load("HTTP/2 on both sides, 16 connections of 10 streams, 64 B body, one worker", names, peers, measure.h2load, "haproxy")
+        finally:
+            origin.stop()
+
+    def mtls(self, protocol, names, title):
+        peers = [Pair(name, self.origin.port, self.folder, protocol, self.certificates()) for name in names]
+        self.print_load(title, names, peers, floor_of="haproxy")
+
+    def mtls_h2(self):
+        names = [name for name in self.names if name in ("haproxy", "envoy", "pillion")]
+        self.mtls("h2", names, "Two in a row with mTLS and HTTP/2 between them, HTTP/1.1 outside (the cost of both)")
+
+    def mtls_h1(self):
+        names = [name for name in self.names if name != "relay"]
+        self.mtls("h1", names, "Two in a row with mTLS and HTTP/1.1 between them (the cost of both)")
+
+    def certificates(self):
+        if self.files is None:
+            self.files = certificates(self.folder)
+        return self.files
+
+    def tls_peers(self, names):
+        return [Peer(name, self.origin.port, self.folder, config=configs.inner(name, "h1", self.certificates())) for name in names]
+
+    def handshake(self):
+        names = [name for name in self.names if name != "relay"]
+        peers = self.tls_peers(names)
+        seen = {(name, reuse): [] for name in names for reuse in (False, True)}
+        try:
+            for number in range(self.options.rounds):
+                for peer in peers:
+                    for reuse in (False, True):
+                        seen[peer.name, reuse].append(measure.handshakes(peer, self.options.seconds, self.certificates(), reuse))
+                say("round %d: %s" % (number + 1, ", ".join("%s %.0f/%.0f us" % (n, seen[n, False][-1], seen[n, True][-1]) for n in names)))
+        finally:
+            for peer in peers:
+                peer.stop()
+        rows = [[LABELS[name]] + ["%.0f" % statistics.median(seen[name, reuse]) for reuse in (False, True)] for name in names]
+        print("### TLS 1.3 handshakes with client certificates (P-256), one GET on each connection, CPU of the server's side\n")
+        table(["proxy", "us, full", "us, resumed"], rows)
+
+    def tls_memory(self):
+        rows = []
+        count = min(self.options.connections, 2000)
+        for name in [name for name in self.names if name != "relay"]:
+            say("%s: %d idle TLS connections" % (name, count))
+            peer = self.tls_peers([name])[0]
+            try:
+                rows.append([LABELS[name], "%.1f" % (measure.tls_connection_memory(peer, count, self.certificates()) / 1024)])
+            finally:
+                peer.stop()
+        print("### Memory for each of %d idle TLS connections with client certificates\n" % count)
+        table(["proxy", "KB a connection"], rows)
 
     def memory(self):
         rows = []
@@ -147,7 +223,7 @@ class Run:
         origin, peers = BulkOrigin("1"), []
         try:
             for name in names:
-                peers.append(Peer(name, origin.port, self.folder, config=measure.tcp_proxy(name)))
+                peers.append(Peer(name, origin.port, self.folder, config=configs.tcp_proxy(name)))
             for number in range(self.options.rounds):
                 for peer in peers:
                     seen[peer.name].append(measure.bulk(peer, self.options.seconds))

@@ -3,12 +3,13 @@
 import json
 import re
 import socket
+import ssl
 import statistics
 import subprocess
 import time
 import urllib.request
 
-import yaml
+import configs
 from peers import Peer, pause
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: bench.local\r\n\r\n"
@@ -27,21 +28,35 @@ def wrk(port, seconds, connections=64, core="1"):
     return done, late
 
 
-def load(peer, seconds):
+def h2load(port, seconds, connections=16, streams=10, core="1"):
+    """The same from one h2load thread, as far as it tells latencies."""
+    output = subprocess.run(
+        ["taskset", "-c", core, "h2load", "-t1", "-c%d" % connections, "-m%d" % streams, "-D%d" % seconds, "http://127.0.0.1:%d/x" % port],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    succeeded, wrong = re.search(r"(\d+) succeeded", output), re.search(r"status codes: .* (\d+) 4xx, (\d+) 5xx", output)
+    # Requests that were under way at the end count as failed with h2load, not as wrong.
+    if not succeeded or any(map(int, wrong.groups())):
+        raise RuntimeError("h2load saw errors on port %d:\n%s" % (port, output))
+    mean = re.search(r"time for request:\s+\S+\s+\S+\s+(\S+)", output).group(1)
+    return int(succeeded.group(1)), {"50": mean, "99": "-"}
+
+
+def load(peer, seconds, drive):
     """One window of load: CPU microseconds a request, requests a second, latency."""
     before = peer.cpu_seconds()
-    done, late = wrk(peer.port, seconds)
+    done, late = drive(peer.port, seconds)
     return {"us": (peer.cpu_seconds() - before) * 1e6 / done, "rate": done / seconds, "p50": late["50"], "p99": late["99"]}
 
 
-def rounds(peers, count, seconds, say):
+def rounds(peers, count, seconds, say, drive=wrk):
     """Interleaved windows, so that a slow minute of the machine hits every peer; the median of each."""
     for peer in peers:
-        wrk(peer.port, 1)
+        drive(peer.port, 1)
     seen = {peer.name: [] for peer in peers}
     for number in range(count):
         for peer in peers:
-            seen[peer.name].append(load(peer, seconds))
+            seen[peer.name].append(load(peer, seconds, drive))
         say("round %d of %d: %s" % (number + 1, count, ", ".join("%s %.1f us" % (p.name, seen[p.name][-1]["us"]) for p in peers)))
     result = {}
     for name, windows in seen.items():
@@ -96,43 +111,9 @@ def stream_memory(peer, size):
     return {"before_kb": before, "worst_kb": worst, "seconds": time.monotonic() - started}
 
 
-def many_clusters(count):
-    """A config maker: `count` clusters and as many virtual hosts in one file."""
-    def make(values, folder):
-        port, admin, origin = values["PORT"], values["ADMIN"], values["ORIGIN"]
-        kind = "type.googleapis.com/envoy.extensions.filters."
-
-        def address(number):
-            return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
-
-        hosts = [{"name": "vh-%d" % i, "domains": ["host-%d.bench.local" % i], "routes": [
-            {"match": {"prefix": "/"}, "route": {"cluster": "cluster-%d" % i}}]} for i in range(count)]
-        clusters = [{"name": "cluster-%d" % i, "type": "STATIC", "connect_timeout": "1s", "load_assignment": {
-            "cluster_name": "cluster-%d" % i,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(origin)}}]}]}} for i in range(count)]
-        manager = {
-            "@type": kind + "network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "ingress",
-            "route_config": {"name": "local", "virtual_hosts": hosts},
-            "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": kind + "http.router.v3.Router"}}],
-        }
-        config = {
-            "admin": {"address": address(admin)},
-            "static_resources": {
-                "listeners": [{"name": "main", "address": address(port), "filter_chains": [{"filters": [
-                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}]}],
-                "clusters": clusters,
-            },
-        }
-        path = folder / "many.yaml"
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        path.write_text(yaml.dump(config, Dumper=dumper, sort_keys=False, default_flow_style=False))
-        return str(path)
-    return make
-
-
 def many(name, origin_port, folder, count, used=20):
     """Time to serve, memory and scrape time with `count` clusters of which `used` have had a request."""
-    peer = Peer(name, origin_port, folder, config=many_clusters(count))
+    peer = Peer(name, origin_port, folder, config=configs.many_clusters(count))
     try:
         while not peer.is_ready():
             pause(0.005)
@@ -159,32 +140,6 @@ def ask(port, host):
             raise RuntimeError("status %d for %s" % (answer.status, host))
 
 
-def tcp_proxy(name):
-    """A config maker: every connection goes to the origin as it is."""
-    def haproxy(values, folder):
-        path = folder / "haproxy.cfg"
-        path.write_text(
-            "global\n nbthread 1\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n"
-            "listen l\n bind 127.0.0.1:%(PORT)d\n server s 127.0.0.1:%(ORIGIN)d\n" % values)
-        return str(path)
-
-    def sidecar(values, folder):
-        def address(number):
-            return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
-
-        kind = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
-        config = {"admin": {"address": address(values["ADMIN"])}, "static_resources": {
-            "listeners": [{"name": "main", "address": address(values["PORT"]), "filter_chains": [{"filters": [
-                {"name": "tcp", "typed_config": {"@type": kind, "stat_prefix": "tcp", "cluster": "a"}}]}]}],
-            "clusters": [{"name": "a", "connect_timeout": "1s", "load_assignment": {"cluster_name": "a", "endpoints": [
-                {"lb_endpoints": [{"endpoint": {"address": address(values["ORIGIN"])}}]}]}}]}}
-        path = folder / "tcp.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
-        return str(path)
-
-    return haproxy if name == "haproxy" else sidecar
-
-
 def bulk(peer, seconds, streams=4, core="1"):
     """One window of iperf3: bytes a CPU second of the proxy, and bytes a second."""
     before = peer.cpu_seconds()
@@ -194,3 +149,44 @@ def bulk(peer, seconds, streams=4, core="1"):
     ).stdout
     moved = json.loads(output)["end"]["sum_received"]["bytes"]
     return {"per_cpu": moved / (peer.cpu_seconds() - before), "per_second": moved / seconds}
+
+
+def handshakes(peer, seconds, files, reuse, core="1"):
+    """One window of openssl s_time: CPU microseconds of the server for a connection with one GET."""
+    before = peer.cpu_seconds()
+    output = subprocess.run(
+        ["taskset", "-c", core, "openssl", "s_time", "-connect", "127.0.0.1:%d" % peer.port, "-CAfile", files["ca.crt"],
+         "-cert", files["client.crt"], "-key", files["client.key"], "-www", "/x", "-time", str(seconds), "-reuse" if reuse else "-new"],
+        capture_output=True, text=True, check=False,
+    ).stdout
+    used = peer.cpu_seconds() - before
+    done = re.search(r"(\d+) connections in (\d+) real seconds", output)
+    if not done or int(done.group(1)) < 10:
+        raise RuntimeError("openssl s_time on port %d:\n%s" % (peer.port, output))
+    return used * 1e6 / int(done.group(1))
+
+
+def tls_connection_memory(peer, count, files):
+    """Bytes for each of `count` idle TLS connections that have each done one request."""
+    context = ssl.create_default_context(cafile=files["ca.crt"])
+    context.check_hostname = False
+    context.load_cert_chain(files["client.crt"], files["client.key"])
+
+    def hold(wanted):
+        held = []
+        for _ in range(wanted):
+            sock = context.wrap_socket(socket.create_connection(("127.0.0.1", peer.port), timeout=10))
+            sock.sendall(REQUEST)
+            if not sock.recv(4096).startswith(b"HTTP/1.1 200"):
+                raise RuntimeError("connection %d was not answered" % len(held))
+            held.append(sock)
+        return held
+
+    first = hold(100)
+    before = peer.resident_kb()
+    rest = hold(count)
+    pause(0.5)
+    grown = (peer.resident_kb() - before) * 1024 / count
+    for sock in first + rest:
+        sock.close()
+    return grown
