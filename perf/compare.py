@@ -6,6 +6,7 @@ percent where throughput does not.
 """
 
 import argparse
+import functools
 import os
 import platform
 import resource
@@ -149,19 +150,25 @@ class Run:
     def handshake(self):
         names = [name for name in self.names if name != "relay"]
         peers = self.tls_peers(names)
-        seen = {(name, reuse): [] for name in names for reuse in (False, True)}
+        kinds = {
+            "full, no request": measure.full_handshakes,
+            "full and a request": functools.partial(measure.handshakes, resume=False),
+            "resumed and a request": functools.partial(measure.handshakes, resume=True),
+        }
+        seen = {(name, kind): [] for name in names for kind in kinds}
         try:
             for number in range(self.options.rounds):
                 for peer in peers:
-                    for reuse in (False, True):
-                        seen[peer.name, reuse].append(measure.handshakes(peer, self.options.seconds, self.certificates(), reuse))
-                say("round %d: %s" % (number + 1, ", ".join("%s %.0f/%.0f us" % (n, seen[n, False][-1], seen[n, True][-1]) for n in names)))
+                    for kind, drive in kinds.items():
+                        seen[peer.name, kind].append(drive(peer, self.options.seconds, self.certificates()))
+                last = {name: "/".join("%.0f" % seen[name, kind][-1] for kind in kinds) for name in names}
+                say("round %d: %s us" % (number + 1, ", ".join("%s %s" % pair for pair in last.items())))
         finally:
             for peer in peers:
                 peer.stop()
-        rows = [[LABELS[name]] + ["%.0f" % statistics.median(seen[name, reuse]) for reuse in (False, True)] for name in names]
-        print("### TLS 1.3 handshakes with client certificates (P-256), one GET on each connection, CPU of the server's side\n")
-        table(["proxy", "us, full", "us, resumed"], rows)
+        rows = [[LABELS[name]] + ["%.0f" % statistics.median(seen[name, kind]) for kind in kinds] for name in names]
+        print("### TLS 1.3 handshakes with client certificates (P-256), CPU us of the server's side\n")
+        table(["proxy", *kinds], rows)
 
     def tls_memory(self):
         rows = []
@@ -176,20 +183,26 @@ class Run:
         print("### Memory for each of %d idle TLS connections with client certificates\n" % count)
         table(["proxy", "KB a connection"], rows)
 
+    def held(self, name, *arguments):
+        peer = self.start([name])[0]
+        try:
+            return measure.connection_memory(peer, *arguments)
+        finally:
+            peer.stop()
+
     def memory(self):
         rows = []
         # Where the limit on open files is 20 000 and not ours to raise, a few hundred fewer are held.
         count = min(self.options.connections, most_connections() - 200)
         for name in [name for name in self.names if name != "relay"]:
             say("%s: %d idle connections" % (name, count))
-            peer = self.start([name])[0]
-            try:
-                seen = measure.connection_memory(peer, count)
-            finally:
-                peer.stop()
-            rows.append([LABELS[name], "%.1f" % (seen["idle_kb"] / 1024), "%.2f" % (seen["bytes"] / 1024)])
+            seen = self.held(name, count)
+            # nginx speaks HTTP/2 only where it is told so, and then nothing else.
+            http2 = None if name == "nginx" else self.held(name, count, measure.HTTP2_REQUEST, measure.answered_http2)
+            rows.append([LABELS[name], "%.1f" % (seen["idle_kb"] / 1024), "%.2f" % (seen["bytes"] / 1024),
+                         "%.2f" % (http2["bytes"] / 1024) if http2 else "-"])
         print("### Memory: idle, and for each of %d idle keep-alive connections\n" % count)
-        table(["proxy", "idle MB", "KB a connection"], rows)
+        table(["proxy", "idle MB", "KB a connection", "KB an HTTP/2 connection"], rows)
 
     def many(self):
         rows = []
@@ -257,6 +270,7 @@ def main():
             sys.exit("perf/compare: no case %r, there are %s" % (case, ", ".join(CASES)))
     if (os.cpu_count() or 1) < 2:
         sys.exit("perf/compare: two cores are needed, one for the proxy and one for the load")
+    os.sched_setaffinity(0, {1})  # it is a client itself
     raise_file_limit()
     compile_tools()
     run = Run(chosen)

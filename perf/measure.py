@@ -13,6 +13,10 @@ import configs
 from peers import Peer, pause
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: bench.local\r\n\r\n"
+# The preface, SETTINGS and its acknowledgement, and HEADERS: GET http, literal :path and :authority.
+HTTP2_FIELDS = b"\x82\x86\x04\x02/x\x01\x0bbench.local"
+HTTP2_REQUEST = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) + bytes([0, 0, 0, 4, 1, 0, 0, 0, 0])
+                 + bytes([0, 0, len(HTTP2_FIELDS), 1, 5, 0, 0, 0, 1]) + HTTP2_FIELDS)
 
 
 def wrk(port, seconds, connections=64, core="1"):
@@ -65,14 +69,28 @@ def rounds(peers, count, seconds, say, drive=wrk):
     return result
 
 
-def hold_connections(port, count):
+def answered(answer):
+    return answer.endswith(b"\n") and b"\r\n\r\n" in answer
+
+
+def answered_http2(answer):
+    """Whether a frame with END_STREAM is among the frames (RFC 9113 section 4.1)."""
+    while len(answer) >= 9:
+        size, kind, flags = int.from_bytes(answer[:3], "big"), answer[3], answer[4]
+        if kind in (0, 1) and flags & 1 and len(answer) >= 9 + size:
+            return True
+        answer = answer[9 + size:]
+    return False
+
+
+def hold_connections(port, count, request=REQUEST, done=answered):
     """Keep-alive connections that have each done one request."""
     held = []
     for _ in range(count):
         sock = socket.create_connection(("127.0.0.1", port), timeout=10)
-        sock.sendall(REQUEST)
+        sock.sendall(request)
         answer = b""
-        while not answer.endswith(b"\n") or b"\r\n\r\n" not in answer:
+        while not done(answer):
             part = sock.recv(4096)
             if not part:
                 raise RuntimeError("connection %d was closed" % len(held))
@@ -81,12 +99,12 @@ def hold_connections(port, count):
     return held
 
 
-def connection_memory(peer, count):
+def connection_memory(peer, count, request=REQUEST, done=answered):
     """Idle resident KB, and bytes for each of `count` idle keep-alive connections."""
     idle = peer.resident_kb()
-    first = hold_connections(peer.port, 100)
+    first = hold_connections(peer.port, 100, request, done)
     before = peer.resident_kb()
-    rest = hold_connections(peer.port, count)
+    rest = hold_connections(peer.port, count, request, done)
     pause(0.5)
     grown = (peer.resident_kb() - before) * 1024 / count
     for sock in first + rest:
@@ -151,40 +169,62 @@ def bulk(peer, seconds, streams=4, core="1"):
     return {"per_cpu": moved / (peer.cpu_seconds() - before), "per_second": moved / seconds}
 
 
-def handshakes(peer, seconds, files, reuse, core="1"):
-    """One window of openssl s_time: CPU microseconds of the server for a connection with one GET."""
+def full_handshakes(peer, seconds, files, core="1"):
+    """CPU microseconds of the server for a full handshake and no request, by openssl s_time."""
     before = peer.cpu_seconds()
     output = subprocess.run(
         ["taskset", "-c", core, "openssl", "s_time", "-connect", "127.0.0.1:%d" % peer.port, "-CAfile", files["ca.crt"],
-         "-cert", files["client.crt"], "-key", files["client.key"], "-www", "/x", "-time", str(seconds), "-reuse" if reuse else "-new"],
+         "-cert", files["client.crt"], "-key", files["client.key"], "-time", str(seconds), "-new"],
         capture_output=True, text=True, check=False,
     ).stdout
-    used = peer.cpu_seconds() - before
-    done = re.search(r"(\d+) connections in (\d+) real seconds", output)
-    if not done or int(done.group(1)) < 10:
+    done = re.search(r"(\d+) connections in \d+ real seconds", output)
+    if not done:
         raise RuntimeError("openssl s_time on port %d:\n%s" % (peer.port, output))
-    return used * 1e6 / int(done.group(1))
+    return (peer.cpu_seconds() - before) * 1e6 / int(done.group(1))
+
+
+def tls_client(files):
+    context = ssl.create_default_context(cafile=files["ca.crt"])
+    context.check_hostname = False
+    context.load_cert_chain(files["client.crt"], files["client.key"])
+    return context
+
+
+def ask_over_tls(context, port, session=None):
+    """A new connection after one request on it."""
+    raw = socket.create_connection(("127.0.0.1", port), timeout=10)
+    # Without it Envoy makes each connection wait 40 ms for an acknowledgement.
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock = context.wrap_socket(raw, session=session)
+    sock.sendall(REQUEST)
+    if not sock.recv(4096).startswith(b"HTTP/1.1 200"):
+        raise RuntimeError("port %d did not answer over TLS" % port)
+    return sock
+
+
+def handshakes(peer, seconds, files, resume):
+    """CPU microseconds of the server for a connection with one request, full or resumed."""
+    context = tls_client(files)
+    first = ask_over_tls(context, peer.port)
+    session, done = first.session, 0
+    first.close()
+    before, end = peer.cpu_seconds(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        sock = ask_over_tls(context, peer.port, session if resume else None)
+        if sock.session_reused != resume:
+            raise RuntimeError("%s: session reused: %s" % (peer.name, sock.session_reused))
+        session = sock.session
+        sock.close()
+        done += 1
+    return (peer.cpu_seconds() - before) * 1e6 / done
 
 
 def tls_connection_memory(peer, count, files):
     """Bytes for each of `count` idle TLS connections that have each done one request."""
-    context = ssl.create_default_context(cafile=files["ca.crt"])
-    context.check_hostname = False
-    context.load_cert_chain(files["client.crt"], files["client.key"])
-
-    def hold(wanted):
-        held = []
-        for _ in range(wanted):
-            sock = context.wrap_socket(socket.create_connection(("127.0.0.1", peer.port), timeout=10))
-            sock.sendall(REQUEST)
-            if not sock.recv(4096).startswith(b"HTTP/1.1 200"):
-                raise RuntimeError("connection %d was not answered" % len(held))
-            held.append(sock)
-        return held
-
-    first = hold(100)
+    context = tls_client(files)
+    first = [ask_over_tls(context, peer.port) for _ in range(100)]
     before = peer.resident_kb()
-    rest = hold(count)
+    rest = [ask_over_tls(context, peer.port) for _ in range(count)]
     pause(0.5)
     grown = (peer.resident_kb() - before) * 1024 / count
     for sock in first + rest:
