@@ -53,6 +53,9 @@ class Cluster {
 
  private:
   friend class Pool;
+  // ORIGINAL_DST: the endpoint for the hint's address, if it has one.
+  std::shared_ptr<const Endpoint> original(const PickHint& hint);
+  void clean_up();
   Pool* choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks);
   // Drains those for which `which` is true.
   template <class F>
@@ -82,6 +85,7 @@ class Cluster {
   uint64_t connection_ids_ = 0;
   uint32_t holders_ = 0;
   std::unordered_map<Key, std::unique_ptr<Pool>, KeyHash> pools_;
+  std::unique_ptr<io::Timer> cleanup_timer_;  // ORIGINAL_DST, while it has pools
 };
 
 }  // namespace pillion::upstream

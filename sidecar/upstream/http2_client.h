@@ -27,6 +27,7 @@ class Http2Client final : public http::Http2Events, public io::IterationEnd {
   Http2Client(ClientConnection& connection, const config::UpstreamHttp& config);
   ~Http2Client();
 
+  [[nodiscard]] std::size_t streams() const { return active_; }
   // A stream for a request; the connection has room for one.
   Exchange& begin();
 
