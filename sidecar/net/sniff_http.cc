@@ -87,4 +87,21 @@ Sniffed HttpSniffer::finish_line(std::string_view line) {
   return Sniffed::kYes;
 }
 
+Sniffed sniff_http2_server(std::string_view bytes) {
+  constexpr std::size_t kHead = 9;
+  constexpr std::size_t kMaxPayload = 16 * 1024;
+  constexpr std::size_t kSetting = 6;
+  // After the length: type SETTINGS, no flags, stream 0.
+  constexpr std::string_view kRest("\4\0\0\0\0\0", 6);
+  auto byte = [&](std::size_t i) { return std::size_t{static_cast<uint8_t>(bytes[i])}; };
+  if (bytes.size() >= 1 && byte(0) != 0) return Sniffed::kNo;
+  if (bytes.size() >= 3) {
+    std::size_t length = byte(1) << 8 | byte(2);
+    if (length > kMaxPayload || length % kSetting != 0) return Sniffed::kNo;
+    std::string_view rest = bytes.substr(3, kRest.size());
+    if (rest != kRest.substr(0, rest.size())) return Sniffed::kNo;
+  }
+  return bytes.size() >= kHead ? Sniffed::kYes : Sniffed::kMore;
+}
+
 }  // namespace pillion::net

@@ -36,4 +36,8 @@ class HttpSniffer {
   std::size_t part_start_ = 0;
 };
 
+// Whether a server's first bytes are HTTP/2's connection preface of a server, a SETTINGS frame (RFC
+// 9113 section 3.4), which it may send before the client has said a word.
+Sniffed sniff_http2_server(std::string_view bytes);
+
 }  // namespace pillion::net

@@ -17,6 +17,7 @@ using Kind = config::ListenerFilter::Kind;
 using net::Sniffed;
 
 constexpr std::size_t kReadSize = 16 * 1024;
+constexpr std::size_t kMaxGreeting = 32 * 1024;
 
 void hand_to_chain(WorkerContext& worker, List<Inbound, Inbound>& inbounds,
                    const std::shared_ptr<const ListenerRuntime>& listener,
@@ -304,9 +305,13 @@ void Incoming::on_upstream_ready(upstream::TcpConnection& connection) {
 }
 
 void Incoming::on_tcp_data(std::string_view bytes) {
+  // A server of HTTP/2 may greet before the client does, who has to speak nevertheless: the
+  // client's bytes decide. Beyond a frame's worth it is no greeting any more.
+  greeting_.append(bytes);
+  if (greeting_.size() <= kMaxGreeting && net::sniff_http2_server(greeting_) != Sniffed::kNo)
+    return;
   listener_->detection_stats().detection_server_first.add();
-  TcpTunnel* tunnel = hand_on(early_chain_);
-  if (tunnel != nullptr) tunnel->take_upstream_data(bytes);
+  hand_on(early_chain_);
 }
 
 void Incoming::on_tcp_end() {
@@ -347,6 +352,7 @@ TcpTunnel* Incoming::hand_on(const ChainRuntime* chain) {
   auto* tunnel = new TcpTunnel(worker_, listener_, *chain, std::move(accepted));
   inbounds_.push_back(*tunnel);
   tunnel->adopt(std::move(early_), std::exchange(upstream_, nullptr), held_);
+  if (!greeting_.empty()) tunnel->take_upstream_data(greeting_);
   return tunnel;
 }
 

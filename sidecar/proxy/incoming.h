@@ -94,6 +94,7 @@ class Incoming final : public Inbound,
   const ChainRuntime* early_chain_ = nullptr;
   std::unique_ptr<TcpConnector> early_;
   upstream::TcpConnection* upstream_ = nullptr;
+  std::string greeting_;     // of an HTTP/2 server, which says nothing about what the client will
   bool moved_ = false;       // another listener has handed it over
   bool early_lost_ = false;  // the endpoint has reset the early connection
   bool gone_ = false;

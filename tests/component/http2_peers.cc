@@ -1,5 +1,7 @@
 #include "tests/component/http2_peers.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -25,6 +27,8 @@ void Http2Origin::poll() {
   for (;;) {
     int fd = ::accept4(listening_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) break;
+    int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     peers_.push_back(std::make_unique<Peer>(net::Fd(fd)));
     sides_.push_back(std::make_unique<Http2Side>(http::Role::kServer, *peers_.back(), protocol_));
   }

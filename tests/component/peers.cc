@@ -1,6 +1,8 @@
 #include "tests/component/peers.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -90,6 +92,9 @@ Peer connect_to(uint16_t port, int receive_buffer) {
     ::setsockopt(fd.number(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   sockaddr_storage storage;
   socklen_t size = Address::parse_ip("127.0.0.1", port)->to_sockaddr(storage);
+  // Small pieces must not wait for acknowledgements, which take their time.
+  int on = 1;
+  ::setsockopt(fd.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(fd.number(), reinterpret_cast<sockaddr*>(&storage), size) != 0)
     ADD_FAILURE() << "cannot connect to port " << port;
   return Peer(std::move(fd));

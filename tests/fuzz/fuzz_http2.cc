@@ -1,13 +1,16 @@
 // HTTP/2 from arbitrary peers, in either role. Properties: however the network cuts the bytes up,
-// the streams see the same events before a GOAWAY; bytes that wait are accounted for to the last;
-// nothing that was received is read after its buffer is gone. The first byte of an input chooses
-// role and limits, the second how bytes are cut; a server's input begins after the preface.
+// the streams see the same events before a GOAWAY; bytes that wait are accounted for to the last; nothing that was
+// received is read after its buffer is gone; no event reaches a stream that has left. The first
+// byte of an input chooses role and limits, and whether owners act between the pieces (then what
+// streams see depends on these); the second how bytes are cut. A server's input begins after the
+// preface.
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/unit/http/http2_peers.h"
 
@@ -28,6 +31,44 @@ void answer(Http2Peer& peer) {
     peer.session->send_body(*stream, "hello");
     peer.session->send_end(*stream, nullptr);
     peer.session->finish(*stream);
+  }
+}
+
+// What an owner may do at any time, as the next byte on the wire says.
+void act(Http2Peer& peer, uint8_t what) {
+  std::vector<RecordedStream*> live;
+  for (auto& [id, stream] : peer.streams)
+    if (stream->attached()) live.push_back(stream.get());
+  for (auto& stream : peer.made)
+    if (stream->attached()) live.push_back(stream.get());
+  if (live.empty()) return;
+  RecordedStream& stream = *live[(what >> 3) % live.size()];
+  switch (what & 7) {
+    case 0:
+      peer.session->pause(stream);
+      return;
+    case 1:
+      peer.session->resume(stream);
+      return;
+    case 2:
+      peer.session->reset(stream, pillion::http::Http2Error::kCancel);
+      stream.gone = true;
+      return;
+    case 3:
+      answer(peer);
+      return;
+    case 4:
+      if (peer.session->role() == Role::kClient) peer.session->send_body(stream, "some more");
+      return;
+    case 5:
+      if (peer.session->role() == Role::kClient) peer.session->send_end(stream, nullptr);
+      return;
+    case 6:
+      peer.take(64);
+      return;
+    default:
+      std::erase_if(peer.streams, [&](auto& entry) { return entry.second.get() == &stream; });
+      std::erase_if(peer.made, [&](auto& made) { return made.get() == &stream; });
   }
 }
 
@@ -54,6 +95,7 @@ std::string run(uint8_t choice, std::string_view bytes, std::size_t piece) {
     std::string_view next = bytes.substr(0, piece);
     bytes.remove_prefix(next.size());
     alive = peer.feed(next);
+    if ((choice & 8) != 0 && alive) act(peer, static_cast<uint8_t>(next.front()));
   }
   if (role == Role::kServer) answer(peer);
   peer.take();
@@ -78,6 +120,10 @@ std::string run(uint8_t choice, std::string_view bytes, std::size_t piece) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
+  if ((data[0] & 8) != 0) {
+    run(data[0], bytes, 1 + data[1] % 40);
+    return 0;
+  }
   std::string whole = run(data[0], bytes, SIZE_MAX);
   std::string pieces = run(data[0], bytes, 1 + data[1] % 40);
   if (whole == pieces) return 0;

@@ -48,6 +48,8 @@ class Server:
             sock.close()
 
     def stop(self):
+        # Wakes the thread in accept(), which would take a connection of whoever gets its descriptor next.
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
 

@@ -63,5 +63,21 @@ TEST(HttpSniffer, KeepsItsVerdict) {
   EXPECT_EQ(sniffer.feed("GET / HTTP/1.1\r\n"), Sniffed::kNo);
 }
 
+TEST(Http2Server, GreetsWithSettings) {
+  std::string settings("\0\0\6\4\0\0\0\0\0\0\3\0\0\0\x64", 15);
+  for (std::size_t i = 0; i < 9; ++i)
+    ASSERT_EQ(sniff_http2_server(settings.substr(0, i)), Sniffed::kMore) << i;
+  EXPECT_EQ(sniff_http2_server(settings.substr(0, 9)), Sniffed::kYes);
+  EXPECT_EQ(sniff_http2_server(settings), Sniffed::kYes);
+  EXPECT_EQ(sniff_http2_server(std::string("\0\0\0\4\0\0\0\0\0", 9)), Sniffed::kYes);
+}
+
+TEST(Http2Server, OtherGreetingsAreKnownAtOnce) {
+  using namespace std::string_literals;
+  for (const std::string& greeting : {"2"s, "SSH"s, "\x4a\0\0\0\x0a"s, "\0\0\7\4"s, "\0\x80\0"s,
+                                      "\0\0\6\4\1"s, "\0\0\6\4\0\0\0\0\1"s, "\0\0\6\1"s})
+    EXPECT_EQ(sniff_http2_server(greeting), Sniffed::kNo) << greeting.size();
+}
+
 }  // namespace
 }  // namespace pillion::net
