@@ -26,6 +26,7 @@ void Http2Origin::poll() {
     int fd = ::accept4(listening_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) break;
     peers_.push_back(std::make_unique<Peer>(net::Fd(fd)));
+    if (tls_) peers_.back()->secure(tls_());
     sides_.push_back(std::make_unique<Http2Side>(http::Role::kServer, *peers_.back(), protocol_));
   }
   for (auto& side : sides_) {
