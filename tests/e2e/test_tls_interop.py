@@ -253,7 +253,7 @@ def test_a_swap_of_folders_under_load_fails_no_request(launch, origin, pki, tmp_
 
 
 def test_keys_stay_out_of_pages_and_logs(launch, origin, pki):
-    """Of a key that is given in place, and of a password, at the noisiest level."""
+    """Of a key that is given in place, at the noisiest level."""
     key = open(pki.server.key, encoding="ascii").read()
     certificate = {"certificate_chain": {"filename": pki.server.certificate}, "private_key": {"inline_string": key}}
     transport = server_socket(common={"tls_certificates": [certificate]})
