@@ -40,6 +40,12 @@ std::unique_ptr<T> open_socket(const core::TransportSocket& message, const Field
   return content;
 }
 
+config::OcspPolicy ocsp_policy(DownstreamTlsContext::OcspStaplePolicy from) {
+  if (from == DownstreamTlsContext::MUST_STAPLE) return config::OcspPolicy::kMust;
+  return from == DownstreamTlsContext::STRICT_STAPLING ? config::OcspPolicy::kStrict
+                                                       : config::OcspPolicy::kLenient;
+}
+
 void take_ticket_keys(const tls_v3::TlsSessionTicketKeys& message, const FieldPath& at,
                       config::DownstreamTls& to) {
   const FieldPath keys = at.field("keys");
@@ -132,8 +138,7 @@ std::shared_ptr<const config::DownstreamTls> translate_downstream_tls(
   if (to->require_client_certificate && !to->validation)
     common.field("validation_context")
         .missing("is required: without it no client certificate can be verified");
-  if (content->ocsp_staple_policy() != DownstreamTlsContext::LENIENT_STAPLING)
-    not_supported(place.field("ocsp_staple_policy"), "use LENIENT_STAPLING");
+  to->ocsp_policy = ocsp_policy(content->ocsp_staple_policy());
   to->full_scan_on_sni_mismatch = content->full_scan_certs_on_sni_mismatch().value();
   to->prefer_client_ciphers = content->prefer_client_ciphers();
   take_resumption(*content, secrets, place, *to);

@@ -85,7 +85,15 @@ struct CommonTls {
   std::vector<std::string> alpn;
 };
 
+// DownstreamTlsContext.OcspStaplePolicy, for clients that ask for a staple.
+enum class OcspPolicy : uint8_t {
+  kLenient,  // without a good staple the certificate is shown alone
+  kStrict,   // with a staple that is over the certificate is not shown
+  kMust      // without a good staple the certificate is not shown
+};
+
 struct DownstreamTls : CommonTls {
+  OcspPolicy ocsp_policy = OcspPolicy::kLenient;
   bool require_client_certificate = false;
   bool stateless_resumption = true;       // session tickets
   bool stateful_resumption = true;        // TLS 1.2 session ids

@@ -76,6 +76,8 @@ class JsonFormatter {
 // Whether any format that was parsed asks for %ROUTE_RESOLUTION_TIME_US%: reading the clock twice
 // for each request is a price that is paid only then.
 bool route_times_wanted();
+// The same for what TLS says of connections: one bit for each TlsField that some format asks for.
+uint64_t wanted_tls_fields(bool upstream);
 
 // The gRPC status of a response: from the trailers, else the head, else by what its HTTP status
 // means to a gRPC client; none before there is a response.

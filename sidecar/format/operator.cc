@@ -10,9 +10,9 @@ namespace pillion::format {
 
 namespace {
 
-std::array<std::span<const Operator>, 6> all_operators() {
-  return {header_operators(),  stream_operators(),   time_operators(),
-          address_operators(), metadata_operators(), coalesce_operators()};
+std::array<std::span<const Operator>, 7> all_operators() {
+  return {header_operators(),   stream_operators(), time_operators(),    address_operators(),
+          metadata_operators(), tls_operators(),    coalesce_operators()};
 }
 
 const Operator* find_operator(std::string_view name) {

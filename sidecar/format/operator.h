@@ -56,6 +56,7 @@ std::span<const Operator> stream_operators();
 std::span<const Operator> time_operators();
 std::span<const Operator> address_operators();
 std::span<const Operator> metadata_operators();
+std::span<const Operator> tls_operators();
 std::span<const Operator> coalesce_operators();
 
 // Makes the piece of "%NAME(argument):length%". `argument` is null without brackets.

@@ -1,6 +1,5 @@
-// Operators that print metadata, and those whose source a plaintext HTTP connection never has (TLS,
-// filter state, tracing): they parse, so that a configuration written for Envoy starts, and render
-// as absent.
+// Operators that print metadata, and those whose source no connection here ever has (filter state,
+// tracing): they parse, so that a configuration written for Envoy starts, and render as absent.
 
 #include <array>
 #include <utility>
@@ -8,7 +7,6 @@
 #include "sidecar/base/text.h"
 #include "sidecar/format/json_text.h"
 #include "sidecar/format/operator.h"
-#include "sidecar/format/time_format.h"
 
 namespace pillion::format {
 
@@ -136,10 +134,6 @@ Result<Unit, Problem> parse_filter_state(Piece&, std::string_view argument) {
   return Unit{};
 }
 
-Result<Unit, Problem> parse_certificate_time(Piece&, std::string_view argument) {
-  return check_time_format(argument);
-}
-
 constexpr uint8_t kPathSyntax = kParamsRequired | kLengthAllowed;
 
 constexpr Operator kOperators[] = {
@@ -154,53 +148,8 @@ constexpr Operator kOperators[] = {
     {"UPSTREAM_FILTER_STATE", append_never, kPathSyntax, false, parse_filter_state},
     {"TRACE_ID", append_never},
     {"SPAN_ID", append_never},
-    {"DOWNSTREAM_TRANSPORT_FAILURE_REASON", append_never},
-    {"DOWNSTREAM_PEER_CERT_V_START", append_never, kParamsOptional, false, parse_certificate_time},
-    {"DOWNSTREAM_PEER_CERT_V_END", append_never, kParamsOptional, false, parse_certificate_time},
-    {"UPSTREAM_PEER_CERT_V_START", append_never, kParamsOptional, false, parse_certificate_time},
-    {"UPSTREAM_PEER_CERT_V_END", append_never, kParamsOptional, false, parse_certificate_time},
-    {"DOWNSTREAM_LOCAL_IP_SAN", append_never},
-    {"DOWNSTREAM_LOCAL_DNS_SAN", append_never},
-    {"DOWNSTREAM_LOCAL_URI_SAN", append_never},
-    {"DOWNSTREAM_LOCAL_EMAIL_SAN", append_never},
-    {"DOWNSTREAM_LOCAL_OTHERNAME_SAN", append_never},
-    {"DOWNSTREAM_LOCAL_SUBJECT", append_never},
-    {"DOWNSTREAM_PEER_IP_SAN", append_never},
-    {"DOWNSTREAM_PEER_DNS_SAN", append_never},
-    {"DOWNSTREAM_PEER_URI_SAN", append_never},
-    {"DOWNSTREAM_PEER_EMAIL_SAN", append_never},
-    {"DOWNSTREAM_PEER_OTHERNAME_SAN", append_never},
-    {"DOWNSTREAM_PEER_SUBJECT", append_never},
-    {"DOWNSTREAM_PEER_ISSUER", append_never},
-    {"DOWNSTREAM_PEER_CERT", append_never},
-    {"DOWNSTREAM_PEER_SERIAL", append_never},
-    {"DOWNSTREAM_PEER_FINGERPRINT_1", append_never},
-    {"DOWNSTREAM_PEER_FINGERPRINT_256", append_never},
-    {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", append_never},
-    {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", append_never},
-    {"DOWNSTREAM_PEER_CHAIN_SERIALS", append_never},
-    {"DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256", append_never},
-    {"DOWNSTREAM_PEER_ISSUER_SERIAL", append_never},
-    {"DOWNSTREAM_TLS_SESSION_ID", append_never},
-    {"DOWNSTREAM_TLS_CIPHER", append_never},
-    {"DOWNSTREAM_TLS_GROUP", append_never},
-    {"DOWNSTREAM_TLS_VERSION", append_never},
     {"TLS_JA3_FINGERPRINT", append_never},
     {"TLS_JA4_FINGERPRINT", append_never},
-    {"UPSTREAM_LOCAL_IP_SAN", append_never},
-    {"UPSTREAM_LOCAL_DNS_SAN", append_never},
-    {"UPSTREAM_LOCAL_URI_SAN", append_never},
-    {"UPSTREAM_PEER_IP_SAN", append_never},
-    {"UPSTREAM_PEER_DNS_SAN", append_never},
-    {"UPSTREAM_PEER_URI_SAN", append_never},
-    {"UPSTREAM_PEER_SUBJECT", append_never},
-    {"UPSTREAM_PEER_ISSUER", append_never},
-    {"UPSTREAM_PEER_CERT", append_never},
-    {"UPSTREAM_TLS_SESSION_ID", append_never},
-    {"UPSTREAM_TLS_CIPHER", append_never},
-    {"UPSTREAM_TLS_GROUP", append_never},
-    {"UPSTREAM_TLS_VERSION", append_never},
-    {"UPSTREAM_SERVER_NAME", append_never},
 };
 
 }  // namespace

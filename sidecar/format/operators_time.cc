@@ -159,7 +159,7 @@ constexpr Operator kOperators[] = {
     {"ROUTE_RESOLUTION_TIME_US", append_route_time, kCommandOnly, true, want_route_times},
     {"UPSTREAM_CONNECTION_POOL_READY_DURATION", append_millis<&T::pool_requested, &T::pool_ready>,
      kCommandOnly, true},
-    // No TLS towards the client, and no QUIC.
+    // Of QUIC; no other handshake is timed.
     {"DOWNSTREAM_HANDSHAKE_DURATION", append_never, kCommandOnly, true},
     {"ROUNDTRIP_DURATION", append_never, kCommandOnly, true},
     {"COMMON_DURATION", append_common_duration, kParamsRequired, true, parse_common_duration},

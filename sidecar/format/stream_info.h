@@ -2,6 +2,7 @@
 // The facts of one stream that access logs, header formatters, log filters and metrics read. Filled
 // in by the data path as it learns them; plain data, owned by the stream, single thread.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -51,6 +52,43 @@ struct AttemptedHost {
   AttemptedHost* next = nullptr;
 };
 
+// What TLS says of one connection, as %..._TLS_...%, %..._PEER_...% and %..._LOCAL_...% print it.
+enum class TlsField : uint8_t {
+  kVersion,
+  kCipher,
+  kGroup,
+  kSessionId,
+  kServerName,
+  kPeerUris,
+  kPeerDnsNames,
+  kPeerIps,
+  kPeerEmails,
+  kPeerOtherNames,
+  kPeerSubject,
+  kPeerIssuer,
+  kPeerSerial,
+  kPeerSha1,
+  kPeerSha256,
+  kPeerChainSerials,
+  kPeerChainSha1,
+  kPeerChainSha256,
+  kPeerIssuerSerial,
+  kPeerIssuerSha256,
+  kPeerPem,  // with the characters that mean something in a URL encoded
+  kLocalUris,
+  kLocalDnsNames,
+  kLocalIps,
+  kLocalEmails,
+  kLocalOtherNames,
+  kLocalSubject,
+  kCount
+};
+struct TlsFacts {
+  std::array<std::string_view, static_cast<std::size_t>(TlsField::kCount)> text;
+  std::optional<WallTime> peer_not_before;
+  std::optional<WallTime> peer_not_after;
+};
+
 struct StreamInfo {
   WallTime start_wall{};
   StreamTimes times;
@@ -82,6 +120,10 @@ struct StreamInfo {
   int response_code = 0;  // 0: no response was started
   std::string_view response_code_details;
   std::string_view upstream_transport_failure;
+  std::string_view downstream_transport_failure;
+  // Null: plain text, or nobody asks (format::wanted_tls_fields()).
+  const TlsFacts* downstream_tls = nullptr;
+  const TlsFacts* upstream_tls = nullptr;
   // "RemoteReset" once the peer has reset the connection; else "Normal", also while it is open.
   std::string_view downstream_close_type = "Normal";
   std::string_view upstream_close_type;  // of the last attempt

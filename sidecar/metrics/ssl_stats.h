@@ -17,10 +17,10 @@ namespace pillion::metrics {
   CELL(Counter, fail_verify_error, "Connections failed because its chain was not acceptable.") \
   CELL(Counter, fail_verify_san, "Connections failed because its names did not match.")        \
   CELL(Counter, fail_verify_cert_hash, "Connections failed because no pin matched.")           \
-  CELL(Counter, ocsp_staple_failed, "Always 0: staples are passed on as they are.")            \
-  CELL(Counter, ocsp_staple_omitted, "Always 0: staples are passed on as they are.")           \
-  CELL(Counter, ocsp_staple_requests, "Always 0: who asks for a staple is not counted.")       \
-  CELL(Counter, ocsp_staple_responses, "Always 0: who asks for a staple is not counted.")
+  CELL(Counter, ocsp_staple_failed, "Connections refused for want of a good OCSP staple.")     \
+  CELL(Counter, ocsp_staple_omitted, "Handshakes without the staple that was asked for.")      \
+  CELL(Counter, ocsp_staple_requests, "Handshakes whose client asked for a staple.")           \
+  CELL(Counter, ocsp_staple_responses, "Handshakes with a staple.")
 PILLION_STATS(SslStats, PILLION_SSL_STATS)
 
 // How often one cipher, version, curve or signature algorithm was used: the scope's last segment is

@@ -60,9 +60,15 @@ class Connection final : public io::PollEvents, public io::IterationEnd {
   // whose end on_connected() tells, whose failure on_failed().
   void secure(std::unique_ptr<tls::Session> session);
   // Null without TLS. Stays after the connection has closed.
-  [[nodiscard]] tls::Session* session() { return tls_ ? tls_->session.get() : nullptr; }
+  [[nodiscard]] tls::Session* session() const { return tls_ ? tls_->session.get() : nullptr; }
   // Why TLS failed, for people; empty if it did not.
   [[nodiscard]] std::string_view transport_failure() const;
+
+  // The peer's end came as FIN alone, without the goodbye of TLS: somebody in between may have cut
+  // off what should have followed (RFC 9112 section 9.8).
+  [[nodiscard]] bool cut_short() const {
+    return tls_ != nullptr && read_ended_ && !tls_->session->ended();
+  }
 
   // Output appended here leaves at the end of the iteration.
   Buffer& output() {

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "sidecar/proxy/tls_facts.h"
 #include "sidecar/tls/session.h"
 
 namespace pillion::proxy {
@@ -10,34 +11,6 @@ namespace pillion::proxy {
 namespace {
 
 using Mode = config::HttpConnectionManager::ForwardClientCert;
-
-// The characters of PEM that mean something in the header or in a URL.
-std::string encoded(std::string_view pem) {
-  std::string text;
-  text.reserve(pem.size() + pem.size() / 8);
-  for (char c : pem) {
-    switch (c) {
-      case '\n':
-        text += "%0A";
-        break;
-      case ' ':
-        text += "%20";
-        break;
-      case '+':
-        text += "%2B";
-        break;
-      case '/':
-        text += "%2F";
-        break;
-      case '=':
-        text += "%3D";
-        break;
-      default:
-        text += c;
-    }
-  }
-  return text;
-}
 
 class Element {
  public:
@@ -56,12 +29,12 @@ class Element {
 
 std::string describe(tls::Session& session,
                      const config::HttpConnectionManager::ClientCertDetails& details) {
-  const tls::PeerIdentity& peer = *session.peer();
+  const tls::Identity& peer = *session.peer();
   Element element;
   for (const std::string& uri : session.local_uri_sans()) element.add("By", uri);
   element.add("Hash", peer.sha256_fingerprint);
-  if (details.cert) element.add_quoted("Cert", encoded(session.peer_pem()));
-  if (details.chain) element.add_quoted("Chain", encoded(session.peer_chain_pem()));
+  if (details.cert) element.add_quoted("Cert", encoded_pem(session.peer_pem()));
+  if (details.chain) element.add_quoted("Chain", encoded_pem(session.peer_chain_pem()));
   if (details.subject) element.add_quoted("Subject", peer.subject);
   if (details.uri) {
     // The key is there even where there is nothing to say.

@@ -1,6 +1,7 @@
 #include "sidecar/proxy/stream.h"
 
 #include "sidecar/base/check.h"
+#include "sidecar/proxy/tls_facts.h"
 
 namespace pillion::proxy {
 
@@ -49,6 +50,7 @@ Stream::Stream(StreamOwner& owner, WorkerContext& worker, const HttpRuntime& htt
   info_.times.connection_start = connection.opened;
   info_.listener_name = connection.listener_name;
   info_.filter_chain_name = connection.filter_chain_name;
+  info_.downstream_tls = tls_facts(connection.session, false, arena_);
   metrics::HttpStats& stats = http.stats();
   stats.downstream_rq_total.add();
   (http2() ? stats.downstream_rq_http2_total : stats.downstream_rq_http1_total).add();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sidecar/proxy/stream.h"
+#include "sidecar/tls/session.h"
 
 namespace pillion::proxy {
 
@@ -210,6 +211,8 @@ void Stream::finish(bool reset) {
 }
 
 void Stream::log() {
+  if (connection_.session != nullptr)
+    info_.downstream_transport_failure = connection_.session->failure_text();
   format::Context facts = context();
   for (const auto& logger : http_.loggers()) logger->log(facts, worker_.random.next());
 }

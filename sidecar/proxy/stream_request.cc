@@ -9,6 +9,7 @@
 #include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/stream.h"
 #include "sidecar/proxy/tcp_connector.h"
+#include "sidecar/proxy/tls_facts.h"
 #include "sidecar/proxy/trace_reason.h"
 
 namespace pillion::proxy {
@@ -420,6 +421,7 @@ void Stream::on_attempt_ready() {
   times.upstream_connected = connection.connected();
   times.request_sent_first = worker_.loop.now();
   info_.upstream_local = &connection.local();
+  info_.upstream_tls = tls_facts(connection.session(), true, arena_);
   info_.upstream_connection_id = connection.id();
   if (times.pool_ready == Time{}) times.pool_ready = worker_.loop.now();
   for (AttemptedHost* host = info_.attempted; host != nullptr; host = host->next)

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "sidecar/proxy/tls_facts.h"
+
 namespace pillion::proxy {
 
 TcpTunnel::TcpTunnel(WorkerContext& worker, std::shared_ptr<const ListenerRuntime> listener,
@@ -321,6 +323,8 @@ void TcpTunnel::keep_upstream_facts() {
   shown_upstream_ = 0;
   upstream_read_ = upstream_->raw().bytes_read();
   upstream_written_ = upstream_->raw().bytes_written();
+  upstream_arena_ = std::make_unique<Arena>(worker_.blocks);
+  upstream_tls_ = tls_facts(upstream_->raw().session(), true, *upstream_arena_);
 }
 
 void TcpTunnel::flush_upstream() {
@@ -398,6 +402,11 @@ void TcpTunnel::log(std::string_view type) {
   info.downstream_close_type = client_close_;
   info.upstream_close_type = upstream_close_;
   if (connector_ != nullptr) connector_->describe(info);
+  Arena arena(worker_.blocks);
+  info.downstream_transport_failure = connection_.transport_failure();
+  info.downstream_tls = tls_facts(connection_.session(), false, arena);
+  info.upstream_tls =
+      upstream_ == nullptr ? upstream_tls_ : tls_facts(upstream_->raw().session(), true, arena);
   info.flags.add(flags_);
   format::Context context;
   context.info = &info;

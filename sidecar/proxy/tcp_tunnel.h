@@ -109,6 +109,8 @@ class TcpTunnel final : public Inbound,
   int64_t shown_upstream_ = 0;
   uint64_t upstream_read_ = 0;  // kept when the upstream connection has gone
   uint64_t upstream_written_ = 0;
+  std::unique_ptr<Arena> upstream_arena_;   // of upstream_tls_
+  const TlsFacts* upstream_tls_ = nullptr;  // of an upstream connection that is over
   std::string_view client_close_ = "Normal";
   std::string_view upstream_close_ = "Normal";
   bool client_ended_ = false;

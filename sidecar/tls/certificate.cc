@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/nid.h>
+#include <openssl/obj.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs8.h>
 #include <openssl/pool.h>
@@ -16,7 +17,7 @@
 
 #include "sidecar/base/text.h"
 #include "sidecar/tls/error_text.h"
-#include "sidecar/tls/san.h"
+#include "sidecar/tls/ocsp.h"
 #include "sidecar/tls/secret_loader.h"
 #include "sidecar/tls/x509_text.h"
 
@@ -122,17 +123,58 @@ Result<bssl::UniquePtr<SSL_CREDENTIAL>, Problem> make_credential(
   }
   if (SSL_CREDENTIAL_set1_private_key(credential.get(), pair.key.get()) == 0)
     return bad_secret(key_source, named("private key", source), last_reason());
-  if (source.ocsp_staple.given()) {
-    TRY(Secret staple, load_secret(source.ocsp_staple, named("OCSP staple", source)));
-    bssl::UniquePtr<CRYPTO_BUFFER> bytes(CRYPTO_BUFFER_new(
-        reinterpret_cast<const uint8_t*>(staple.view().data()), staple.size(), nullptr));
-    SSL_CREDENTIAL_set1_ocsp_response(credential.get(), bytes.get());
-    sent += staple.view();
-  }
   return credential;
 }
 
+// RFC 7633: a TLS feature extension with status_request (5) in it.
+bool says_must_staple(const X509* leaf) {
+  bssl::UniquePtr<ASN1_OBJECT> feature(OBJ_txt2obj("1.3.6.1.5.5.7.1.24", 1));
+  int at = X509_get_ext_by_OBJ(leaf, feature.get(), -1);
+  if (at < 0) return false;
+  const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(leaf, at));
+  CBS bytes;
+  CBS list;
+  CBS_init(&bytes, ASN1_STRING_get0_data(value),
+           static_cast<std::size_t>(ASN1_STRING_length(value)));
+  if (CBS_get_asn1(&bytes, &list, CBS_ASN1_SEQUENCE) == 0) return false;
+  uint64_t number = 0;
+  while (CBS_get_asn1_uint64(&list, &number) == 1)
+    if (number == TLSEXT_TYPE_status_request) return true;
+  return false;
+}
+
+// Big-endian, as it is in the certificate and in OCSP responses.
+std::string serial_bytes(const X509* leaf) {
+  const ASN1_INTEGER* serial = X509_get0_serialNumber(leaf);
+  uint8_t* der = nullptr;
+  int size = i2d_ASN1_INTEGER(serial, &der);
+  if (size <= 0) return {};
+  bssl::UniquePtr<uint8_t> owned(der);
+  CBS bytes;
+  CBS value;
+  CBS_init(&bytes, der, static_cast<std::size_t>(size));
+  if (CBS_get_asn1(&bytes, &value, CBS_ASN1_INTEGER) == 0) return {};
+  return {reinterpret_cast<const char*>(CBS_data(&value)), CBS_len(&value)};
+}
+
 }  // namespace
+
+Result<Unit, Problem> Certificate::add_staple(const config::TlsCertificate& source, X509* leaf,
+                                              std::string& sent) {
+  if (!source.ocsp_staple.given()) return Unit{};
+  std::string what = named("OCSP staple", source);
+  TRY(Secret staple, load_secret(source.ocsp_staple, what));
+  auto parsed = parse_ocsp(staple.view());
+  if (!parsed) return bad_secret(source.ocsp_staple, what, parsed.error().message);
+  if (parsed->serial != serial_bytes(leaf))
+    return bad_secret(source.ocsp_staple, what, "is about another certificate");
+  bssl::UniquePtr<CRYPTO_BUFFER> bytes(CRYPTO_BUFFER_new(
+      reinterpret_cast<const uint8_t*>(staple.view().data()), staple.size(), nullptr));
+  SSL_CREDENTIAL_set1_ocsp_response(credential_.get(), bytes.get());
+  staple_until_ = parsed->not_after;
+  sent += staple.view();
+  return Unit{};
+}
 
 Result<Certificate, Problem> Certificate::load(const config::TlsCertificate& source) {
   ERR_clear_error();
@@ -159,16 +201,21 @@ Result<Certificate, Problem> Certificate::load(const config::TlsCertificate& sou
     return bad_secret(place, named("certificate", source), "has expired");
   std::string sent;
   TRY(loaded.credential_, make_credential(source, pair, sent));
-  loaded.fingerprint_ = sha256(sent);
-  for (San& san : sans_of(leaf)) {
-    if (san.type == config::SanMatcher::Type::kDns) loaded.names_.push_back(lower_copy(san.value));
-    if (san.type == config::SanMatcher::Type::kUri) loaded.uris_.push_back(std::move(san.value));
+  if (source.ocsp_staple.given()) {
+    std::string again;
+    TRY(loaded.bare_, make_credential(source, pair, again));
   }
+  TRY(Unit stapled, loaded.add_staple(source, leaf, sent));
+  static_cast<void>(stapled);
+  loaded.must_staple_ = says_must_staple(leaf);
+  loaded.fingerprint_ = sha256(sent);
+  loaded.identity_ = identity_of(der_of(leaf));
+  for (const std::string& name : loaded.identity_.dns_sans)
+    loaded.names_.push_back(lower_copy(name));
   if (loaded.names_.empty()) {
     if (std::string name = common_name(leaf); !name.empty())
       loaded.names_.push_back(lower_copy(name));
   }
-  loaded.subject_ = name_text(X509_get_subject_name(leaf));
   loaded.ecdsa_ = EVP_PKEY_id(pair.key.get()) == EVP_PKEY_EC;
   loaded.digest_ = sha256(der_of(leaf));
   return loaded;

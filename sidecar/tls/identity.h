@@ -1,18 +1,21 @@
 #pragma once
-// Who a peer says it is, from its certificate: for x-forwarded-client-cert, RBAC, access logs.
-// Made on first use and kept by the Session; worker thread.
+// Who somebody is by a certificate: a peer, for x-forwarded-client-cert, RBAC and access logs, or
+// we ourselves. A peer's is made on first use and kept by the Session, worker thread; ours is part
+// of a Certificate.
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pillion::tls {
 
-struct PeerIdentity {
+struct Identity {
   std::vector<std::string> uri_sans;
   std::vector<std::string> dns_sans;
   std::vector<std::string> ip_sans;
   std::vector<std::string> email_sans;
+  std::vector<std::string> other_sans;
   std::string subject;  // RFC 2253
   std::string issuer;
   std::string serial;              // hexadecimal
@@ -21,5 +24,8 @@ struct PeerIdentity {
   int64_t not_before = 0;  // seconds since 1970
   int64_t not_after = 0;
 };
+
+// Of a certificate's DER; empty where that cannot be parsed.
+Identity identity_of(std::string_view der);
 
 }  // namespace pillion::tls

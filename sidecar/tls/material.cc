@@ -79,11 +79,13 @@ Result<Unit, Problem> load_common(const config::CommonTls& source,
   return Unit{};
 }
 
-// Sessions are resumed only where the same peers would be accepted, by the same identity.
+// Sessions are resumed only where the same peers would be accepted, by the same identity: one of a
+// client without a certificate is worth nothing where one is required.
 void bind_sessions(Material& material) {
   std::string parts;
   for (const Certificate& certificate : material.certificates) parts += certificate.digest();
   if (material.validator) parts += material.validator->digest();
+  parts += std::to_string(SSL_CTX_get_verify_mode(material.ssl.get()));
   std::string digest = sha256(parts);
   SSL_CTX_set_session_id_context(material.ssl.get(),
                                  reinterpret_cast<const uint8_t*>(digest.data()), digest.size());
@@ -157,6 +159,12 @@ bssl::UniquePtr<SSL_SESSION> SessionCache::take(std::string_view name) {
   return session;
 }
 
+void SessionCache::drop(std::string_view name) {
+  if (max_ == 0) return;
+  std::lock_guard lock(mutex_);
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.name == name; });
+}
+
 void NameTable::add(const Certificate& certificate) {
   for (const std::string& name : certificate.names()) {
     bool wildcard = name.size() > 2 && name.substr(0, 2) == "*.";
@@ -185,6 +193,26 @@ std::optional<int64_t> Material::first_expiry() const {
   return first;
 }
 
+namespace {
+
+// Where staples are required there have to be some; that they may be over is no reason not to
+// start.
+Result<Unit, Problem> check_staples(const config::DownstreamTls& source, const Material& loaded) {
+  for (std::size_t i = 0; i < loaded.certificates.size(); ++i) {
+    const Certificate& certificate = loaded.certificates[i];
+    if (certificate.has_staple()) continue;
+    if (certificate.must_staple())
+      return bad_secret(source.certificates[i].chain, "certificate",
+                        "asks for an OCSP staple (RFC 7633); give it one");
+    if (source.ocsp_policy == config::OcspPolicy::kMust)
+      return bad_secret(source.certificates[i].chain, "certificate",
+                        "has no OCSP staple, which MUST_STAPLE asks for");
+  }
+  return Unit{};
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Material>, Problem> load_server(const config::DownstreamTls& source,
                                                              const CompileMatch& compile_match) {
   auto made = std::make_shared<Material>(0);
@@ -200,10 +228,10 @@ Result<std::shared_ptr<const Material>, Problem> load_server(const config::Downs
   }
   std::stable_partition(made->by_key_type.begin(), made->by_key_type.end(),
                         [](const Certificate* certificate) { return certificate->ecdsa(); });
-  if (made->certificates.size() == 1)
-    SSL_CTX_add1_credential(context, made->certificates.front().credential());
-  else
-    SessionCallbacks::choose_certificates(context);
+  made->ocsp_policy = source.ocsp_policy;
+  TRY(Unit staples, check_staples(source, *made));
+  static_cast<void>(staples);
+  SessionCallbacks::choose_certificates(context);
   if (!made->alpn_wire.empty())
     SSL_CTX_set_alpn_select_cb(context, SessionCallbacks::select_alpn, nullptr);
   ask_clients(*made, source.require_client_certificate);

@@ -27,6 +27,8 @@ class SessionCache {
  public:
   explicit SessionCache(std::size_t max) : max_(max) {}
   void put(std::string_view name, bssl::UniquePtr<SSL_SESSION> session);
+  // Takes out what is kept for the name.
+  void drop(std::string_view name);
   // Null if there is none. One that may be used once only (TLS 1.3) is taken out.
   bssl::UniquePtr<SSL_SESSION> take(std::string_view name);
 
@@ -63,6 +65,7 @@ struct Material {
   NameTable names;
   std::vector<const Certificate*> by_key_type;  // all, ECDSA first
   bool full_scan_on_sni_mismatch = false;
+  config::OcspPolicy ocsp_policy = config::OcspPolicy::kLenient;
   std::vector<Secret> ticket_keys;  // name 16, HMAC key 32, AES key 32
   std::string alpn_wire;            // length-prefixed names
   // --- client ---

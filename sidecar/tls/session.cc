@@ -2,7 +2,6 @@
 
 #include <openssl/err.h>
 #include <openssl/pool.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -30,37 +29,6 @@ const STACK_OF(CRYPTO_BUFFER) * chain_of(const SSL* ssl) {
 
 std::string_view bytes_of(const CRYPTO_BUFFER* buffer) {
   return {reinterpret_cast<const char*>(CRYPTO_BUFFER_data(buffer)), CRYPTO_BUFFER_len(buffer)};
-}
-
-std::string sha1(std::string_view bytes) {
-  std::string digest(SHA_DIGEST_LENGTH, '\0');
-  SHA1(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(),
-       reinterpret_cast<uint8_t*>(digest.data()));
-  return digest;
-}
-
-std::unique_ptr<PeerIdentity> identity_of(const CRYPTO_BUFFER* leaf) {
-  auto identity = std::make_unique<PeerIdentity>();
-  bssl::UniquePtr<X509> certificate(X509_parse_from_buffer(const_cast<CRYPTO_BUFFER*>(leaf)));
-  if (certificate == nullptr) {
-    ERR_clear_error();
-    return identity;
-  }
-  for (San& san : sans_of(certificate.get())) {
-    using Type = config::SanMatcher::Type;
-    if (san.type == Type::kUri) identity->uri_sans.push_back(std::move(san.value));
-    if (san.type == Type::kDns) identity->dns_sans.push_back(std::move(san.value));
-    if (san.type == Type::kIp) identity->ip_sans.push_back(std::move(san.value));
-    if (san.type == Type::kEmail) identity->email_sans.push_back(std::move(san.value));
-  }
-  identity->subject = name_text(X509_get_subject_name(certificate.get()));
-  identity->issuer = name_text(X509_get_issuer_name(certificate.get()));
-  identity->serial = serial_text(certificate.get());
-  identity->sha256_fingerprint = hex(sha256(bytes_of(leaf)));
-  identity->sha1_fingerprint = hex(sha1(bytes_of(leaf)));
-  identity->not_before = posix_time(X509_get0_notBefore(certificate.get()));
-  identity->not_after = posix_time(X509_get0_notAfter(certificate.get()));
-  return identity;
 }
 
 const std::vector<std::string> kNoNames;
@@ -182,6 +150,8 @@ void Session::fail() {
   std::string details = text_ == nullptr ? std::string() : std::move(*text_);
   if (failure_ == Failure::kNone)
     failure_ = drained.no_certificate ? Failure::kNoCertificate : Failure::kConnection;
+  // What was offered may be the reason, and would be so again.
+  if (role_ == Role::kClient && !established_) material_->sessions.drop(options_->sni);
   std::string text = drained.text.empty() ? "TLS_error:" : std::move(drained.text);
   if (drained.verify_failed && !details.empty())
     text += ":" + details;
@@ -247,11 +217,11 @@ bool Session::has_peer_certificate() const {
   return chain_of(ssl_.get()) != nullptr;
 }
 
-const PeerIdentity* Session::peer() {
+const Identity* Session::peer() {
   if (peer_ == nullptr) {
     const auto* chain = chain_of(ssl_.get());
     if (chain == nullptr) return nullptr;
-    peer_ = identity_of(sk_CRYPTO_BUFFER_value(chain, 0));
+    peer_ = std::make_unique<Identity>(identity_of(bytes_of(sk_CRYPTO_BUFFER_value(chain, 0))));
   }
   return peer_.get();
 }
@@ -270,8 +240,20 @@ std::string Session::peer_chain_pem() const {
   return text;
 }
 
+std::vector<Identity> Session::peer_chain() const {
+  std::vector<Identity> identities;
+  const auto* chain = chain_of(ssl_.get());
+  for (std::size_t i = 0; chain != nullptr && i < sk_CRYPTO_BUFFER_num(chain); ++i)
+    identities.push_back(identity_of(bytes_of(sk_CRYPTO_BUFFER_value(chain, i))));
+  return identities;
+}
+
+const Identity* Session::local() const {
+  return local_ == nullptr ? nullptr : &local_->identity();
+}
+
 const std::vector<std::string>& Session::local_uri_sans() const {
-  return local_ == nullptr ? kNoNames : local_->uris();
+  return local_ == nullptr ? kNoNames : local_->identity().uri_sans;
 }
 
 const std::vector<std::string>& Session::local_dns_sans() const {
@@ -279,7 +261,7 @@ const std::vector<std::string>& Session::local_dns_sans() const {
 }
 
 const std::string& Session::local_subject() const {
-  return local_ == nullptr ? kNoSubject : local_->subject();
+  return local_ == nullptr ? kNoSubject : local_->identity().subject;
 }
 
 }  // namespace pillion::tls

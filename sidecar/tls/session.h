@@ -27,6 +27,9 @@ struct SessionCallbacks;  // what BoringSSL calls
 
 enum class Role : uint8_t { kServer, kClient };
 
+// What became of the OCSP staple that a client asked for; Envoy's stats ssl.ocsp_staple_*.
+enum class Staple : uint8_t { kNotAsked, kAsked, kSent, kOmitted, kFailed };
+
 // What a client's connection asks for beyond its context.
 struct ClientOptions {
   std::string sni = {};
@@ -62,6 +65,8 @@ class Session {
   [[nodiscard]] Failure failure() const { return failure_; }
   // "TLS_error:|...:TLS_error_end", as Envoy writes it; empty unless failed.
   [[nodiscard]] std::string_view failure_text() const;
+  // Of a server.
+  [[nodiscard]] Staple staple() const { return staple_; }
 
   // --- once established ---
   [[nodiscard]] std::string_view alpn() const;
@@ -80,11 +85,13 @@ class Session {
   // The peer's certificate was verified, or is that of a resumed session.
   [[nodiscard]] bool peer_verified() const { return peer_verified_; }
   // Null without a certificate.
-  const PeerIdentity* peer();
+  const Identity* peer();
   [[nodiscard]] std::string peer_pem() const;
   // The leaf and all that came with it.
   [[nodiscard]] std::string peer_chain_pem() const;
+  [[nodiscard]] std::vector<Identity> peer_chain() const;
   // Of our own certificate in this connection; empty if there is none.
+  [[nodiscard]] const Identity* local() const;  // null: there is none
   [[nodiscard]] const std::vector<std::string>& local_uri_sans() const;
   [[nodiscard]] const std::vector<std::string>& local_dns_sans() const;
   [[nodiscard]] const std::string& local_subject() const;
@@ -105,10 +112,11 @@ class Session {
   Buffer* out_ = nullptr;
   std::unique_ptr<ClientOptions> options_;
   std::unique_ptr<std::string> text_;
-  std::unique_ptr<PeerIdentity> peer_;
+  std::unique_ptr<Identity> peer_;
   const Certificate* local_ = nullptr;
   Role role_;
   Failure failure_ = Failure::kNone;
+  Staple staple_ = Staple::kNotAsked;
   bool established_ = false;
   bool ended_ = false;
   bool notified_ = false;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 
 #include "sidecar/base/text.h"
 #include "sidecar/tls/material.h"
@@ -95,6 +96,7 @@ ssl_verify_result_t SessionCallbacks::verify(SSL* ssl, uint8_t* alert) {
                                                session.role_ == Role::kServer, names);
   if (verdict.ok()) {
     session.peer_verified_ = !verdict.untrusted;
+    if (verdict.until) limit_session(ssl, *verdict.until);
     return ssl_verify_ok;
   }
   session.failure_ = verdict.failure;
@@ -103,8 +105,34 @@ ssl_verify_result_t SessionCallbacks::verify(SSL* ssl, uint8_t* alert) {
   return ssl_verify_invalid;
 }
 
+void SessionCallbacks::limit_session(SSL* ssl, int64_t until) {
+  // One that is resumed was limited when it was made, and may be in use elsewhere.
+  if (SSL_session_reused(ssl) != 0) return;
+  SSL_SESSION* session = SSL_get_session(ssl);
+  int64_t left = std::max<int64_t>(0, until - std::time(nullptr));
+  if (left < SSL_SESSION_get_timeout(session))
+    SSL_SESSION_set_timeout(session, static_cast<uint32_t>(left));
+}
+
+namespace {
+
+// The credential that shows `certificate`, with or without its staple; null: it is not to be shown
+// now (Envoy's ServerContextImpl::ocspStapleAction).
+const SSL_CREDENTIAL* presentable(const Certificate& certificate, config::OcspPolicy policy,
+                                  bool asked) {
+  if (!asked) return certificate.bare_credential();
+  if (certificate.must_staple()) policy = config::OcspPolicy::kMust;
+  const bool over = certificate.has_staple() && certificate.staple_is_over(std::time(nullptr));
+  if (certificate.has_staple() && !over) return certificate.credential();
+  if (policy == config::OcspPolicy::kMust) return nullptr;
+  return over && policy == config::OcspPolicy::kStrict ? nullptr : certificate.bare_credential();
+}
+
+}  // namespace
+
 ssl_select_cert_result_t SessionCallbacks::select_certificate(const SSL_CLIENT_HELLO* hello) {
-  const Material& material = *of(hello->ssl).material_;
+  Session& session = of(hello->ssl);
+  const Material& material = *session.material_;
   const std::vector<const Certificate*>* offered = &material.by_key_type;
   std::vector<const Certificate*> first;
   const char* name = SSL_get_servername(hello->ssl, TLSEXT_NAMETYPE_host_name);
@@ -117,18 +145,33 @@ ssl_select_cert_result_t SessionCallbacks::select_certificate(const SSL_CLIENT_H
       offered = &first;
     }
   }
+  const uint8_t* extension = nullptr;
+  std::size_t size = 0;
+  const bool asked = SSL_early_callback_ctx_extension_get(hello, TLSEXT_TYPE_status_request,
+                                                          &extension, &size) == 1;
+  if (asked) session.staple_ = Staple::kAsked;
+  bool any = false;
   for (const Certificate* certificate : *offered) {
-    if (SSL_add1_credential(hello->ssl, certificate->credential()) == 0)
-      return ssl_select_cert_error;
+    const SSL_CREDENTIAL* shown = presentable(*certificate, material.ocsp_policy, asked);
+    if (shown == nullptr) continue;
+    if (SSL_add1_credential(hello->ssl, shown) == 0) return ssl_select_cert_error;
+    any = true;
   }
-  return ssl_select_cert_success;
+  if (!any) session.staple_ = Staple::kFailed;
+  return any ? ssl_select_cert_success : ssl_select_cert_error;
 }
 
 int SessionCallbacks::note_certificate(const SSL_CLIENT_HELLO* hello) {
   Session& session = of(hello->ssl);
   const SSL_CREDENTIAL* chosen = SSL_get0_selected_credential(hello->ssl);
-  for (const Certificate& certificate : session.material_->certificates)
-    if (certificate.credential() == chosen) session.local_ = &certificate;
+  if (chosen == nullptr) return 1;  // a session is resumed
+  for (const Certificate& certificate : session.material_->certificates) {
+    const bool stapled = certificate.has_staple() && certificate.credential() == chosen;
+    if (!stapled && certificate.bare_credential() != chosen) continue;
+    session.local_ = &certificate;
+    if (session.staple_ == Staple::kAsked)
+      session.staple_ = stapled ? Staple::kSent : Staple::kOmitted;
+  }
   return 1;
 }
 

@@ -20,12 +20,14 @@ struct SessionCallbacks {
 
   // Makes new sessions of a client's context go to its SessionCache.
   static void keep_sessions(SSL_CTX* context);
-  // Makes a server's context choose among several certificates by SNI and key type.
+  // Makes a server's context choose among its certificates by SNI, key type and staples.
   static void choose_certificates(SSL_CTX* context);
 
   static int read(BIO* bio, char* to, int size);
   static int write(BIO* bio, const char* from, int size);
   static ssl_verify_result_t verify(SSL* ssl, uint8_t* alert);
+  // Sessions end with what their verdict rests on.
+  static void limit_session(SSL* ssl, int64_t until);
   static ssl_select_cert_result_t select_certificate(const SSL_CLIENT_HELLO* hello);
   // The credential is chosen by then, and only until the handshake's end can it be asked for.
   static int note_certificate(const SSL_CLIENT_HELLO* hello);

@@ -26,7 +26,7 @@ Verdict accept_anyway() {
 }
 
 Verdict refuse(Failure failure, uint8_t alert, const std::string& why) {
-  return {failure, alert, "verify cert failed: " + why, false};
+  return {failure, alert, "verify cert failed: " + why};
 }
 
 // Length-prefixed, so that neighbours cannot be mistaken for one another.
@@ -145,7 +145,7 @@ Result<Unit, Problem> Validator::fill(X509_STORE* store, const config::SecretSou
         source, what,
         bundle.certificates.size() == 1 ? "has expired" : "holds only certificates that expired");
   }
-  for (const auto& crl : bundle.crls) X509_STORE_add_crl(store, crl.get());
+  for (const auto& crl : bundle.crls) add_crl(store, crl.get());
   set_flags(store, !bundle.crls.empty());
   add_part(digest_, content.view());
   has_anchors_ = true;
@@ -172,10 +172,30 @@ Result<Unit, Problem> Validator::load_anchors(const config::CertificateValidatio
   if (!parse_pem(content.view(), bundle)) return bad_secret(source.crl, what, last_reason());
   if (bundle.crls.empty())
     return bad_secret(source.crl, what, "holds no PEM certificate revocation list");
-  for (const auto& crl : bundle.crls) X509_STORE_add_crl(store_.get(), crl.get());
+  for (const auto& crl : bundle.crls) add_crl(store_.get(), crl.get());
   set_flags(store_.get(), true);
   add_part(digest_, content.view());
   return Unit{};
+}
+
+void Validator::add_crl(X509_STORE* store, X509_CRL* crl) {
+  X509_STORE_add_crl(store, crl);
+  if (const ASN1_TIME* end = X509_CRL_get0_nextUpdate(crl); end != nullptr)
+    crl_ends_.push_back(posix_time(end));
+}
+
+std::optional<int64_t> Validator::end_of(const X509_STORE_CTX* verified) const {
+  std::optional<int64_t> end;
+  if (allow_expired_) return end;
+  for (const X509* certificate : X509_STORE_CTX_get0_chain(verified)) {
+    int64_t its = posix_time(X509_get0_notAfter(certificate));
+    end = std::min(end.value_or(its), its);
+  }
+  // Lists that are over have had no part in this verdict.
+  const int64_t now = std::time(nullptr);
+  for (int64_t its : crl_ends_)
+    if (its > now) end = std::min(end.value_or(its), its);
+  return end;
 }
 
 Result<Unit, Problem> Validator::load_domains(const config::CertificateValidation& source) {
@@ -212,7 +232,11 @@ Verdict Validator::verify_chain(X509_STORE* store, X509* leaf, STACK_OF(X509) * 
   if (X509_STORE_CTX_init(context.get(), store, leaf, rest) == 0 ||
       X509_STORE_CTX_set_default(context.get(), peer_is_client ? "ssl_client" : "ssl_server") == 0)
     return refuse(Failure::kChain, SSL_AD_INTERNAL_ERROR, "init and setup X509_STORE_CTX");
-  if (X509_verify_cert(context.get()) == 1) return {};
+  if (X509_verify_cert(context.get()) == 1) {
+    Verdict verdict;
+    verdict.until = end_of(context.get());
+    return verdict;
+  }
   int error = X509_STORE_CTX_get_error(context.get());
   int depth = X509_STORE_CTX_get_error_depth(context.get());
   ERR_clear_error();
@@ -295,14 +319,19 @@ Verdict Validator::verify(const STACK_OF(CRYPTO_BUFFER) * chain, bool peer_is_cl
       return refuse(Failure::kChain, SSL_AD_UNKNOWN_CA, "no trust bundle store");
     Verdict verdict =
         verify_chain(const_cast<X509_STORE*>(store), leaf.get(), rest.get(), peer_is_client);
-    return verdict.ok() ? verify_names(sans, names) : verdict;
+    if (!verdict.ok()) return verdict;
+    Verdict named = verify_names(sans, names);
+    return named.ok() ? verdict : named;
   }
+  std::optional<int64_t> until;
   if (has_anchors_) {
     Verdict verdict = verify_chain(store_.get(), leaf.get(), rest.get(), peer_is_client);
     if (!verdict.ok()) return accept_untrusted_ ? accept_anyway() : verdict;
+    until = verdict.until;
   }
   Verdict verdict = verify_names(sans, names);
   if (verdict.ok()) verdict = verify_pins(leaf.get());
+  if (verdict.ok()) verdict.until = until;
   bool named =
       !sans_.empty() || !names.dns.empty() || (names.any_of != nullptr && !names.any_of->empty());
   if (verdict.ok() && !has_anchors_ && !named && pins_.empty() && spki_pins_.empty())

@@ -30,6 +30,9 @@ struct Verdict {
   // Accepted although what was found is not to be trusted (trust_chain_verification
   // ACCEPT_UNTRUSTED).
   bool untrusted = false;
+  // It holds as long as this: the first end of a certificate of the verified chain, or of a
+  // revocation list; seconds since 1970. Empty: it does not depend on time.
+  std::optional<int64_t> until = {};
   [[nodiscard]] bool ok() const { return failure == Failure::kNone; }
 };
 
@@ -84,6 +87,8 @@ class Validator {
   // Adds certificates and revocation lists to a store; at least one certificate is asked for.
   Result<Unit, Problem> fill(X509_STORE* store, const config::SecretSource& source,
                              const std::string& what);
+  void add_crl(X509_STORE* store, X509_CRL* crl);
+  [[nodiscard]] std::optional<int64_t> end_of(const X509_STORE_CTX* verified) const;
   void add_anchor(X509_STORE* store, X509* certificate);
   void set_flags(X509_STORE* store, bool crl) const;
   [[nodiscard]] const X509_STORE* store_for(const std::vector<San>& sans) const;
@@ -102,6 +107,7 @@ class Validator {
   std::vector<std::string> anchor_names_;
   std::string digest_;
   std::optional<int64_t> first_expiry_;
+  std::vector<int64_t> crl_ends_;
   std::optional<uint32_t> max_depth_;
   bool has_anchors_ = false;
   bool accept_untrusted_ = false;

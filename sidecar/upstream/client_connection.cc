@@ -289,7 +289,9 @@ void ClientConnection::on_end() {
     events->on_response_end(nullptr);
     return;
   }
-  if (parser_.in_message() && !parser_.in_head() && parser_.finish()) {
+  // A body that lasts to the end of the connection is whole only if its end can be believed.
+  bool believable = !connection_.cut_short();
+  if (parser_.in_message() && !parser_.in_head() && believable && parser_.finish()) {
     retired_ = true;
     complete(trailers_, false);
     return;

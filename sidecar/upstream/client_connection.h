@@ -49,6 +49,8 @@ class ClientConnection final : public io::Disposable,
 
   [[nodiscard]] uint64_t id() const { return id_; }
   [[nodiscard]] const Address& local() const { return local_; }
+  // Null in plain text.
+  [[nodiscard]] tls::Session* session() const { return connection_.session(); }
   // Null while it connects and when it speaks HTTP/1.1.
   [[nodiscard]] Http2Client* http2() { return http2_.get(); }
   [[nodiscard]] http::Version version() const {

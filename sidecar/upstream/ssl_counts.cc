@@ -24,11 +24,21 @@ void SslCounts::count_handshake(const tls::Session& session) {
   stats.handshake.add();
   if (session.resumed()) stats.session_reused.add();
   if (!session.has_peer_certificate()) stats.no_certificate.add();
+  count_staple(session.staple());
   std::lock_guard lock(mutex_);
   count_name("ciphers", session.cipher_name(), cipher_tag_);
   count_name("versions", session.version(), metrics::kSslVersionTag);
   count_name("curves", session.curve(), metrics::kSslCurveTag);
   count_name("sigalgs", session.signature_algorithm(), metrics::kSslSignatureTag);
+}
+
+void SslCounts::count_staple(tls::Staple staple) {
+  if (staple == tls::Staple::kNotAsked) return;
+  metrics::SslStats& stats = stats_.here();
+  stats.ocsp_staple_requests.add();
+  if (staple == tls::Staple::kSent) stats.ocsp_staple_responses.add();
+  if (staple == tls::Staple::kOmitted) stats.ocsp_staple_omitted.add();
+  if (staple == tls::Staple::kFailed) stats.ocsp_staple_failed.add();
 }
 
 void SslCounts::count_name(const char* kind, std::string_view name, std::string_view tag) {
@@ -46,6 +56,7 @@ void SslCounts::count_name(const char* kind, std::string_view name, std::string_
 
 void SslCounts::count_failure(const tls::Session& session) {
   metrics::SslStats& stats = stats_.here();
+  if (session.staple() == tls::Staple::kFailed) count_staple(session.staple());
   switch (session.failure()) {
     case tls::Failure::kNone:
       break;

@@ -2,6 +2,7 @@
 // Counts the ends of handshakes of one listener or cluster in Envoy's `ssl.` stats. Owned by the
 // runtime of its listener or cluster; any worker.
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,7 +13,8 @@
 
 namespace pillion::tls {
 class Session;
-}
+enum class Staple : uint8_t;
+}  // namespace pillion::tls
 
 namespace pillion::upstream {
 
@@ -28,6 +30,7 @@ class SslCounts {
 
  private:
   using Named = metrics::PerWorker<metrics::SslNameStats>;
+  void count_staple(tls::Staple staple);
   void count_name(const char* kind, std::string_view name, std::string_view tag);
 
   metrics::Registry& registry_;

@@ -30,6 +30,7 @@ void Http2Origin::poll() {
     int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     peers_.push_back(std::make_unique<Peer>(net::Fd(fd)));
+    if (tls_) peers_.back()->secure(tls_());
     sides_.push_back(std::make_unique<Http2Side>(http::Role::kServer, *peers_.back(), protocol_));
   }
   for (auto& side : sides_) {

@@ -40,6 +40,8 @@ class Http2Origin {
   void then_hang() {
     then([](Http2Side&, http::RecordedStream&) {});
   }
+  // Connections to come speak TLS.
+  void set_tls(TlsMaker maker) { tls_ = std::move(maker); }
   // Steps begin when the head is there, not the whole request.
   void set_eager() { eager_ = true; }
   [[nodiscard]] std::size_t connections() const { return sides_.size(); }
@@ -51,6 +53,7 @@ class Http2Origin {
   config::Http2Protocol protocol_;
   net::Fd listening_;
   uint16_t port_;
+  TlsMaker tls_;
   bool eager_ = false;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::unique_ptr<Http2Side>> sides_;

@@ -45,8 +45,31 @@ std::optional<Whole> complete_request(std::string_view bytes) {
 
 }  // namespace
 
+void Peer::secure(std::unique_ptr<TlsEnd> end) {
+  tls_ = std::move(end);
+  poll();
+}
+
+void Peer::take_wire() {
+  if (tls_ != nullptr) outgoing_ += tls_->take_wire();
+}
+
 void Peer::send(std::string_view bytes) {
+  if (tls_ != nullptr)
+    tls_->write(bytes);
+  else
+    outgoing_.append(bytes);
+  poll();
+}
+
+void Peer::send_raw(std::string_view bytes) {
+  take_wire();
   outgoing_.append(bytes);
+  poll();
+}
+
+void Peer::close_notify() {
+  tls_->close_notify();
   poll();
 }
 
@@ -63,6 +86,7 @@ void Peer::reset() {
 
 void Peer::poll() {
   if (!fd_.open()) return;
+  take_wire();
   while (!outgoing_.empty()) {
     ssize_t n =
         ::send(fd_.number(), outgoing_.data(), outgoing_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -77,7 +101,11 @@ void Peer::poll() {
   while (reading_ && !ended_) {
     ssize_t n = ::recv(fd_.number(), buffer, sizeof buffer, MSG_DONTWAIT);
     if (n > 0) {
-      received_.append(buffer, static_cast<std::size_t>(n));
+      std::string_view bytes(buffer, static_cast<std::size_t>(n));
+      if (tls_ != nullptr)
+        received_ += tls_->feed(bytes);
+      else
+        received_ += bytes;
       continue;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
@@ -128,6 +156,7 @@ void Origin::poll() {
     if (fd < 0) break;
     connections_.push_back({std::make_unique<Peer>(net::Fd(fd)), {}});
     connections_.back().peer->set_reading(reading_);
+    if (tls_) connections_.back().peer->secure(tls_());
   }
   for (std::size_t i = 0; i < connections_.size(); ++i) serve(i);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sidecar/net/socket.h"
+#include "tests/component/tls_end.h"
 
 namespace pillion::component {
 
@@ -22,8 +23,16 @@ class Peer {
 
   // Queued; leaves as far as the system takes it, the rest when polled.
   void send(std::string_view bytes);
-  // FIN after what is queued.
+  // Speaks TLS from now on: what is sent and received is plaintext.
+  void secure(std::unique_ptr<TlsEnd> end);
+  // Null without TLS.
+  TlsEnd* tls() { return tls_.get(); }
+  // As they are, past TLS.
+  void send_raw(std::string_view bytes);
+  // FIN after what is queued; with TLS without saying goodbye.
   void finish();
+  // Says goodbye and leaves the socket as it is.
+  void close_notify();
   // Closes with RST.
   void reset();
   void close() { fd_.reset(); }
@@ -41,7 +50,10 @@ class Peer {
   [[nodiscard]] int fd() const { return fd_.number(); }
 
  private:
+  void take_wire();
+
   net::Fd fd_;
+  std::unique_ptr<TlsEnd> tls_;
   std::string outgoing_;
   std::string received_;
   bool reading_ = true;
@@ -84,6 +96,8 @@ class Origin {
   void then_close();
   void then_reset();
   void set_default(std::string bytes) { default_ = std::move(bytes); }
+  // Connections to come speak TLS.
+  void set_tls(TlsMaker maker) { tls_ = std::move(maker); }
 
   [[nodiscard]] const std::vector<Seen>& requests() const { return requests_; }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
@@ -102,6 +116,7 @@ class Origin {
 
   net::Fd listening_;
   uint16_t port_;
+  TlsMaker tls_;
   bool accepting_ = true;
   bool reading_ = true;
   std::vector<Connection> connections_;

@@ -20,12 +20,15 @@ class RawOrigin {
   [[nodiscard]] uint16_t port() const { return port_; }
   // What each connection hears before it says anything.
   void set_greeting(std::string greeting) { greeting_ = std::move(greeting); }
+  // Connections to come speak TLS.
+  void set_tls(TlsMaker maker) { tls_ = std::move(maker); }
   void stop_listening() { listening_.reset(); }
   void poll() {
     while (listening_.open()) {
       int fd = ::accept4(listening_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) break;
       peers_.push_back(std::make_unique<Peer>(net::Fd(fd)));
+      if (tls_) peers_.back()->secure(tls_());
       if (!greeting_.empty()) peers_.back()->send(greeting_);
     }
     for (auto& peer : peers_) peer->poll();
@@ -37,6 +40,7 @@ class RawOrigin {
   net::Fd listening_;
   uint16_t port_;
   std::string greeting_;
+  TlsMaker tls_;
   std::vector<std::unique_ptr<Peer>> peers_;
 };
 

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from differential.known_differences import KNOWN  # noqa: E402
 from harness.config import bootstrap, cluster, hcm, listener, route, vhost  # noqa: E402
 from harness.origin import Origin  # noqa: E402
+from harness.pki import Authority  # noqa: E402
 from harness.proxy import Proxy  # noqa: E402
 from harness.tcp import Server  # noqa: E402
 
@@ -141,3 +142,12 @@ def plain():
         return bootstrap([listener("main", made)], [cluster("a", *ports, **(cluster_fields or {}))], **fields)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """An authority with a server's and a client's certificate."""
+    made = Authority(tmp_path_factory.mktemp("pki"))
+    made.server = made.issue("server", "DNS:server.test,URI:spiffe://mesh.test/server")
+    made.client = made.issue("client", "URI:spiffe://mesh.test/client")
+    return made

@@ -8,77 +8,16 @@ import time
 import urllib.parse
 
 import pytest
-from harness.config import TYPE, access_log, bootstrap, cluster, hcm, listener, route, vhost
-from harness.pki import Authority, Pair
+from harness.config import access_log
+from harness.pki import Authority, Pair, mounted
 from harness.proxy import Proxy
+from harness.tls import TLS, calling, client_socket, curl, mutual_server, s_client, server_socket, serving, socket
 from harness.wait import wait_until
 
-TLS = TYPE + "envoy.extensions.transport_sockets.tls.v3."
 WRONG_NAME = (
     "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_SAN_matcher,"
     "_certificate_SANs_are_[server.test,_spiffe://mesh.test/server]:TLS_error_end"
 )
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    made = Authority(tmp_path_factory.mktemp("pki"))
-    made.server = made.issue("server", "DNS:server.test,URI:spiffe://mesh.test/server")
-    made.client = made.issue("client", "URI:spiffe://mesh.test/client")
-    return made
-
-
-def socket(message, common, **fields):
-    return {"name": "envoy.transport_sockets.tls",
-            "typed_config": {"@type": TLS + message, "common_tls_context": common, **fields}}
-
-
-def server_socket(*pairs, **fields):
-    common = {"tls_certificates": [pair.config() for pair in pairs]}
-    common.update(fields.pop("common", {}))
-    return socket("DownstreamTlsContext", common, **fields)
-
-
-def mutual_server(pki, **validation):
-    return server_socket(pki.server, require_client_certificate=True,
-                         common={"validation_context": {"trusted_ca": {"filename": pki.pem}, **validation}})
-
-
-def client_socket(pki, sni="server.test", own=True, params=None, **validation):
-    common = {"validation_context": {"trusted_ca": {"filename": pki.pem}, **validation}}
-    if own:
-        common["tls_certificates"] = [pki.client.config()]
-    if params:
-        common["tls_params"] = params
-    return socket("UpstreamTlsContext", common, sni=sni)
-
-
-def serving(port, transport, name="main", **fields):
-    """A bootstrap whose listener has that transport socket, in front of a plain origin."""
-    made = listener(name, hcm([vhost("all", ["*"], [route("/", "a")])], **fields))
-    made["filter_chains"][0]["transport_socket"] = transport
-    return bootstrap([made], [cluster("a", port)])
-
-
-def calling(port, transport, log=None, **fields):
-    """A bootstrap with a plain listener whose cluster has that transport socket."""
-    made = cluster("b", port, transport_socket=transport, **fields)
-    return bootstrap([listener("main", hcm([vhost("all", ["*"], [route("/", "b")])], log=log))], [made])
-
-
-def curl(proxy, *arguments, name="server.test", scheme="https", path="/"):
-    port = proxy.port()
-    return subprocess.run(
-        ["curl", "-sS", "--max-time", "20", "--resolve", "%s:%d:127.0.0.1" % (name, port), *arguments,
-         "%s://%s:%d%s" % (scheme, name, port, path)],
-        capture_output=True, check=False)
-
-
-def s_client(proxy, *arguments, request=b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"):
-    done = subprocess.run(
-        ["openssl", "s_client", "-connect", "127.0.0.1:%d" % proxy.port(), "-ign_eof", *arguments],
-        input=request, capture_output=True, check=False, timeout=20)
-    return done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
@@ -219,16 +158,6 @@ def test_a_server_without_tls_is_a_503(launch, origin, pki):
     proxy = launch(calling(origin.port, client_socket(pki)))
     assert b" 503 " in curl(proxy, "-i", scheme="http").stdout
     assert proxy.admin.stat("cluster.b.upstream_cx_connect_fail") == 1
-
-
-def mounted(folder, name, pair):
-    """A new generation of a Kubernetes mount: the link ..data moves to a new folder in one step."""
-    data = folder / (".." + name)
-    data.mkdir()
-    (data / "tls.crt").write_bytes(open(pair.certificate, "rb").read())
-    (data / "tls.key").write_bytes(open(pair.key, "rb").read())
-    (folder / "..data_tmp").symlink_to(data.name)
-    (folder / "..data_tmp").rename(folder / "..data")
 
 
 @pytest.mark.pillion_only

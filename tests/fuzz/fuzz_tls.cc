@@ -1,5 +1,5 @@
 // Bytes from the network and from files of others into the TLS layer: ciphertext to a server and to
-// a client, certificate bundles, and a certificate that a peer presents.
+// a client, certificate bundles, OCSP staples, and a certificate that a peer presents.
 
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
@@ -10,6 +10,7 @@
 
 #include "sidecar/base/check.h"
 #include "sidecar/tls/context.h"
+#include "sidecar/tls/ocsp.h"
 #include "sidecar/tls/validator.h"
 #include "tests/unit/tls/pki.h"
 
@@ -74,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   using namespace pillion::tls;
   if (size < 2) return 0;
   std::string_view bytes(reinterpret_cast<const char*>(data + 2), size - 2);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0:
       converse(*contexts().server->make_session(), bytes, data[1] + 1u);
       break;
@@ -88,8 +89,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
       static_cast<void>(Validator::compile(validation, compile_match));
       break;
     }
-    default:
+    case 3:
       present(bytes);
+      break;
+    default:
+      if (auto staple = parse_ocsp(bytes)) CHECK(staple->serial.size() <= bytes.size());
   }
   return 0;
 }

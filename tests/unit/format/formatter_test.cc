@@ -90,8 +90,9 @@ TEST_F(FormatTest, APresentButEmptyValueIsNoDash) {
 // knows nothing.
 TEST_F(FormatTest, EveryOperatorRendersAnEmptyStream) {
   std::size_t count = 0;
-  for (auto operators : {header_operators(), stream_operators(), time_operators(),
-                         address_operators(), metadata_operators(), coalesce_operators()}) {
+  for (auto operators :
+       {header_operators(), stream_operators(), time_operators(), address_operators(),
+        metadata_operators(), tls_operators(), coalesce_operators()}) {
     for (const Operator& op : operators) {
       std::string format = "%" + std::string(op.name) + "%";
       if ((op.syntax & kParamsRequired) != 0) {

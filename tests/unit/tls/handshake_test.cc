@@ -194,7 +194,7 @@ TEST(TlsHandshake, BothSidesSeeWhoTheOtherIs) {
   Pair pair = plain.mutual().shake();
   ASSERT_TRUE(pair.established());
   EXPECT_TRUE(pair.server->peer_verified());
-  const PeerIdentity* client = pair.server->peer();
+  const Identity* client = pair.server->peer();
   ASSERT_NE(client, nullptr);
   EXPECT_THAT(client->uri_sans, testing::ElementsAre("spiffe://mesh.test/client"));
   EXPECT_EQ(client->subject, "CN=client");
@@ -316,12 +316,6 @@ TEST(TlsHandshake, CertificatesAreChosenByNameAndKeyType) {
   plain.upstream.validation->trusted_ca = inline_secret(plain.authority.pem());
   EXPECT_EQ(subject("a.test"), "CN=a-rsa");
   EXPECT_EQ(subject(""), "CN=a-rsa");
-}
-
-TEST(TlsHandshake, AnOcspStapleIsPassedOn) {
-  Plain plain;
-  plain.downstream.certificates.front().ocsp_staple = inline_secret("staple bytes");
-  EXPECT_TRUE(plain.shake().established());
 }
 
 }  // namespace

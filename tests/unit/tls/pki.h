@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/nid.h>
+#include <openssl/obj.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -32,6 +33,8 @@ struct CertificateSpec {
   std::string key_usage = {};
   int from_days = -1;
   int to_days = 30;
+  int to_seconds = 0;        // beyond the days
+  bool must_staple = false;  // RFC 7633
   enum class Key { kEcdsa, kRsa, kWeakRsa, kEd25519 } key = Key::kEcdsa;
 };
 
@@ -104,7 +107,7 @@ inline Issued issue(const CertificateSpec& spec, const Issued* issuer) {
   X509_set_version(x, X509_VERSION_3);
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), static_cast<uint64_t>(++serial));
   X509_gmtime_adj(X509_getm_notBefore(x), spec.from_days * 86400L);
-  X509_gmtime_adj(X509_getm_notAfter(x), spec.to_days * 86400L);
+  X509_gmtime_adj(X509_getm_notAfter(x), spec.to_days * 86400L + spec.to_seconds);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
                              reinterpret_cast<const uint8_t*>(spec.common_name.data()),
                              static_cast<ossl_ssize_t>(spec.common_name.size()), -1, 0);
@@ -123,6 +126,15 @@ inline Issued issue(const CertificateSpec& spec, const Issued* issuer) {
   extend(NID_basic_constraints, spec.authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
   extend(NID_key_usage, spec.key_usage);
   extend(NID_subject_alt_name, spec.sans);
+  if (spec.must_staple) {
+    constexpr uint8_t kStatusRequest[] = {0x30, 0x03, 0x02, 0x01, 0x05};
+    bssl::UniquePtr<ASN1_OBJECT> feature(OBJ_txt2obj("1.3.6.1.5.5.7.1.24", 1));
+    bssl::UniquePtr<ASN1_OCTET_STRING> value(ASN1_OCTET_STRING_new());
+    ASN1_OCTET_STRING_set(value.get(), kStatusRequest, sizeof(kStatusRequest));
+    bssl::UniquePtr<X509_EXTENSION> extension(
+        X509_EXTENSION_create_by_OBJ(nullptr, feature.get(), 0, value.get()));
+    X509_add_ext(x, extension.get(), -1);
+  }
   EVP_PKEY* signer = issuer == nullptr ? made.key.get() : issuer->key.get();
   X509_sign(x, signer, EVP_PKEY_id(signer) == EVP_PKEY_ED25519 ? nullptr : EVP_sha256());
   return made;
@@ -135,7 +147,8 @@ class Authority {
   [[nodiscard]] Issued leaf(const CertificateSpec& spec = {}) const { return issue(spec, &root_); }
   [[nodiscard]] const Issued& root() const { return root_; }
   [[nodiscard]] std::string pem() const { return root_.pem(); }
-  [[nodiscard]] std::string crl(const std::vector<const Issued*>& revoked) const {
+  [[nodiscard]] std::string crl(const std::vector<const Issued*>& revoked,
+                                int for_seconds = 86400) const {
     bssl::UniquePtr<X509_CRL> list(X509_CRL_new());
     X509_CRL_set_version(list.get(), X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(root_.certificate.get()));
@@ -148,7 +161,7 @@ class Authority {
       X509_REVOKED_set_revocationDate(entry, time.get());
       X509_CRL_add0_revoked(list.get(), entry);
     }
-    X509_gmtime_adj(time.get(), 86400);
+    X509_gmtime_adj(time.get(), for_seconds);
     X509_CRL_set1_nextUpdate(list.get(), time.get());
     X509_CRL_sort(list.get());
     X509_CRL_sign(list.get(), root_.key.get(), EVP_sha256());

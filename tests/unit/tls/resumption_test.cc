@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
+#include "sidecar/tls/material.h"
 #include "tests/unit/tls/pair.h"
 
 namespace pillion::tls {
@@ -33,6 +36,20 @@ TEST_P(Resumption, AServerWithAnotherTrustedAuthorityDoesNotResume) {
       inline_secret(plain.authority.pem() + Authority("second root").pem());
   auto second = server_context(plain.downstream);
   EXPECT_FALSE(resumes(*client_context(plain.upstream), *first, *second));
+}
+
+TEST_P(Resumption, AServerThatRequiresCertificatesDoesNotResumeWithoutOne) {
+  plain.downstream.ticket_keys = {inline_secret(std::string(80, 'k'))};
+  plain.downstream.require_client_certificate = false;
+  plain.upstream.certificates.clear();
+  auto first = server_context(plain.downstream);
+  plain.downstream.require_client_certificate = true;
+  auto second = server_context(plain.downstream);
+  auto client = client_context(plain.upstream);
+  EXPECT_TRUE(pair_of(*client, *first).shake().established());
+  Pair pair = pair_of(*client, *second);
+  EXPECT_FALSE(pair.shake().established());
+  EXPECT_EQ(pair.server->failure(), Failure::kNoCertificate);
 }
 
 TEST_P(Resumption, AServerWithOtherNamesToMatchDoesNotResume) {
@@ -72,6 +89,77 @@ TEST_P(Resumption, AClientThatKeepsNoSessionsDoesNotResume) {
   plain.upstream.max_session_keys = 0;
   auto server = server_context(plain.downstream);
   EXPECT_FALSE(resumes(*client_context(plain.upstream), *server, *server));
+}
+
+// The server's clock, moved for its sessions alone.
+int64_t ahead = 0;
+void moved_clock(const SSL*, timeval* now) {
+  *now = {std::time(nullptr) + ahead, 0};
+}
+
+// A handshake now and one `later`, from a client whose certificate ends in 600 seconds.
+struct ShortLived : Resumption {
+  ShortLived() {
+    plain.upstream.certificates = {certificate_of(
+        plain.authority.leaf({.common_name = "client", .to_days = 0, .to_seconds = 600}))};
+  }
+  bool resumes_after(int64_t later) {
+    auto material = load_server(plain.downstream, compile_match);
+    EXPECT_TRUE(material);
+    ahead = 0;
+    SSL_CTX_set_current_time_cb((*material)->ssl.get(), moved_clock);
+    auto client = client_context(plain.upstream);
+    for (int64_t now : {int64_t{0}, later}) {
+      ahead = now;
+      Pair pair;
+      pair.client = client->make_session();
+      pair.server = std::make_unique<Session>(*material, Role::kServer);
+      EXPECT_TRUE(pair.shake().established());
+      if (now != 0) return pair.server->resumed();
+    }
+    return false;
+  }
+};
+
+TEST_P(ShortLived, SessionsEndWithTheCertificateThatWasVerified) {
+  EXPECT_TRUE(resumes_after(590));
+  EXPECT_FALSE(resumes_after(601));
+}
+
+TEST_P(ShortLived, SessionsDoNotEndWithACertificateThatMayBeOver) {
+  plain.downstream.validation->allow_expired = true;
+  EXPECT_TRUE(resumes_after(601));
+}
+
+TEST_P(ShortLived, SessionsEndWithTheRevocationList) {
+  plain.downstream.validation->crl = inline_secret(plain.authority.crl({}, 300));
+  EXPECT_TRUE(resumes_after(290));
+  EXPECT_FALSE(resumes_after(301));
+}
+
+TEST_P(ShortLived, SessionsEndAsSoonAsConfigured) {
+  plain.downstream.session_timeout = std::chrono::seconds(100);
+  EXPECT_TRUE(resumes_after(90));
+  EXPECT_FALSE(resumes_after(101));
+}
+
+TEST_P(Resumption, AServerWithARevocationListDoesNotResume) {
+  plain.downstream.ticket_keys = {inline_secret(std::string(80, 'k'))};
+  auto first = server_context(plain.downstream);
+  plain.downstream.validation->crl = inline_secret(plain.authority.crl({}));
+  auto second = server_context(plain.downstream);
+  EXPECT_FALSE(resumes(*client_context(plain.upstream), *first, *second));
+}
+
+TEST_P(Resumption, ASessionThatFailedIsNotOfferedAgain) {
+  auto server = server_context(plain.downstream);
+  auto client = client_context(plain.upstream);
+  pair_of(*client, *server).shake();
+  Pair pair = pair_of(*client, *server, {.sni = "server.test", .verify_sans = {"other.test"}});
+  EXPECT_FALSE(pair.shake().established());
+  pair = pair_of(*client, *server);
+  EXPECT_TRUE(pair.shake().established());
+  EXPECT_FALSE(pair.client->resumed());
 }
 
 TEST_P(Resumption, TheSecondHandshakeIsShort) {
@@ -145,6 +233,9 @@ std::string version_name(const testing::TestParamInfo<config::TlsVersion>& versi
   return version.param == config::TlsVersion::kTls12 ? "Tls12" : "Tls13";
 }
 
+INSTANTIATE_TEST_SUITE_P(Versions, ShortLived,
+                         testing::Values(config::TlsVersion::kTls12, config::TlsVersion::kTls13),
+                         version_name);
 INSTANTIATE_TEST_SUITE_P(Versions, Resumption,
                          testing::Values(config::TlsVersion::kTls12, config::TlsVersion::kTls13),
                          version_name);

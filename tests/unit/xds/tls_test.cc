@@ -82,8 +82,6 @@ TEST(Tls, UnknownAndUnsupportedFieldsAreNamed) {
               HasSubstr(at_server(".common_tls_context.custom_handshaker: ")));
   EXPECT_THAT(load(downstream_common("", "require_sni: true")).problem(),
               StartsWith(at_server(".require_sni: ")));
-  EXPECT_THAT(load(downstream_common("", "ocsp_staple_policy: MUST_STAPLE")).problem(),
-              StartsWith(at_server(".ocsp_staple_policy: ")));
   EXPECT_THAT(load(upstream("allow_renegotiation: true")).problem(),
               StartsWith(at_client(".allow_renegotiation: ")));
   EXPECT_THAT(load(validation("trusted_ca: {filename: /a}, "
@@ -248,6 +246,7 @@ TEST(Tls, DownstreamFieldsAreTaken) {
       "ocsp_staple: {filename: /o}, watched_directory: {path: /w}}, {pkcs12: {filename: /p}}], "
       "alpn_protocols: ['h2,http/1.1']}, disable_stateless_session_resumption: true, "
       "disable_stateful_session_resumption: true, session_timeout: 60s, "
+      "ocsp_staple_policy: MUST_STAPLE, "
       "full_scan_certs_on_sni_mismatch: true, prefer_client_ciphers: true"));
   ASSERT_EQ(outcome.problem(), "");
   const config::DownstreamTls& tls = server(outcome);
@@ -265,6 +264,7 @@ TEST(Tls, DownstreamFieldsAreTaken) {
   EXPECT_FALSE(tls.stateless_resumption);
   EXPECT_FALSE(tls.stateful_resumption);
   EXPECT_EQ(tls.session_timeout->count(), 60);
+  EXPECT_EQ(tls.ocsp_policy, config::OcspPolicy::kMust);
   EXPECT_TRUE(tls.full_scan_on_sni_mismatch);
   EXPECT_TRUE(tls.prefer_client_ciphers);
 }
