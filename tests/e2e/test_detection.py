@@ -143,7 +143,7 @@ def test_no_timer_stands_before_http(serve, ports, origin, protocol, record_prop
     compare(protocol, "client", server.port, ports(server.port), WEB[protocol], expected, record_property)
     if server is not origin:
         server.stop()
-    assert ports.proxy.admin.stat("http.ingress.downstream_rq_completed") == 2 * ROUNDS
+    assert ports.proxy.admin.stat("http.ingress.downstream_cx_total") == 2 * ROUNDS
 
 
 @pytest.mark.pillion_only
