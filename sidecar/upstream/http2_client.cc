@@ -100,9 +100,14 @@ void Http2Client::on_data(std::string_view bytes) {
 void Http2Client::flush() {
   if (failed_ || connection_.closed_) return;
   Buffer& out = connection_.connection_.output();
-  std::size_t most = pool().cluster().config().buffer_limit;
+  // One byte more than the watermark, and asked whether that is reached: only then is it told when
+  // the output drains, and whatever frames are left follow.
+  std::size_t most = pool().cluster().config().buffer_limit + std::size_t{1};
   Result<Unit> flushed = session_.flush(out, most);
-  if (!flushed) fail(flushed.error(), true);
+  if (!flushed)
+    fail(flushed.error(), true);
+  else
+    static_cast<void>(connection_.connection_.clogged());
 }
 
 void Http2Client::on_settings() {

@@ -133,6 +133,26 @@ TEST_F(NarrowedWindows, AnEndpointsThatFallsBelowZeroIsObeyed) {
   also_step_.pop_back();
 }
 
+// Frames that did not fit into the output follow when it has drained, whatever made them leave.
+TEST_F(NarrowedWindows, AnUploadGoesOnAfterAWindowLetsMoreGoThanTheSocketTakes) {
+  RawOrigin endpoint;
+  also_step_.emplace_back([&] { endpoint.poll(); });
+  endpoint.set_greeting(initial_window(0) + window_update(0, 1'000'000));
+  start({.route = "timeout: 0s",
+         .cluster = "per_connection_buffer_limit_bytes: 16384",
+         .cluster_http = "explicit_http_config: {http2_protocol_options: {}}",
+         .endpoints = {endpoint.port()}});
+  Http2Side& client = connect_h2();
+  RecordedStream& asked = client.h2.open("/", false, "POST");
+  settle();
+  client.h2.session->send_body(asked, std::string(90'000, '~'));
+  settle();
+  auto before = heard(endpoint.peer(), '~');
+  endpoint.peer().send(window_update(1, 1'000'000));
+  until([&] { return heard(endpoint.peer(), '~') == before + 90'000; }, "all of the body");
+  also_step_.pop_back();
+}
+
 TEST_F(NarrowedWindows, AClientsThatFallsBelowZeroIsObeyed) {
   start();
   origin_.then_reply("HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n" +
