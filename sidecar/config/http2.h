@@ -12,8 +12,10 @@ struct Http2Protocol {
   uint32_t max_concurrent_streams = 1024;
   uint32_t stream_window = 16 * 1024 * 1024;
   uint32_t connection_window = 24 * 1024 * 1024;
-  // RFC 8441: extended CONNECT. To clients it is announced; towards endpoints it permits its use.
+  // RFC 8441: extended CONNECT is announced to clients.
   bool allow_connect = false;
+  // A malformed message costs its stream (true) or, by default, the connection.
+  bool reset_malformed_streams = false;
 
   // What a peer may make a connection hold or do before it is closed.
   uint32_t max_outbound_frames = 10000;

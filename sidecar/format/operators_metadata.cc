@@ -154,7 +154,6 @@ constexpr Operator kOperators[] = {
     {"UPSTREAM_FILTER_STATE", append_never, kPathSyntax, false, parse_filter_state},
     {"TRACE_ID", append_never},
     {"SPAN_ID", append_never},
-    {"DOWNSTREAM_TRANSPORT_FAILURE_REASON", append_never},
     {"DOWNSTREAM_PEER_CERT_V_START", append_never, kParamsOptional, false, parse_certificate_time},
     {"DOWNSTREAM_PEER_CERT_V_END", append_never, kParamsOptional, false, parse_certificate_time},
     {"UPSTREAM_PEER_CERT_V_START", append_never, kParamsOptional, false, parse_certificate_time},

@@ -20,6 +20,7 @@
 #include "sidecar/io/loop.h"
 #include "sidecar/proxy/attempt.h"
 #include "sidecar/proxy/inbound.h"
+#include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/retry.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/worker_context.h"
@@ -208,6 +209,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void touch() {
     if (idle_limit_ > Duration::zero()) idle_timer_.arm(idle_limit_);
   }
+  [[nodiscard]] UnderscoreCounts underscore_counts() const;
   [[nodiscard]] bool http2() const { return connection_.version == http::Version::kHttp2; }
   // The single end of every stream.
   void finish(bool reset);

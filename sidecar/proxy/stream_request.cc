@@ -52,6 +52,17 @@ void Stream::on_request(http::RequestHead& head, bool end) {
   run_request_filters(end);
 }
 
+UnderscoreCounts Stream::underscore_counts() const {
+  if (http2()) {
+    metrics::Http2Stats& stats = http_.http2_stats();
+    return {stats.dropped_headers_with_underscores,
+            stats.requests_rejected_with_underscores_in_headers};
+  }
+  metrics::Http1Stats& stats = http_.http1_stats();
+  return {stats.dropped_headers_with_underscores,
+          stats.requests_rejected_with_underscores_in_headers};
+}
+
 bool Stream::admit_request() {
   const config::HttpConnectionManager& config = http_.config();
   http::RequestHead& head = *request_;
@@ -75,12 +86,13 @@ bool Stream::admit_request() {
     reply(400, {}, "missing_host_header");
     return false;
   }
-  if (std::optional<Refusal> refusal = check_request(head, config, &http_.http1_stats())) {
+  if (std::optional<Refusal> refusal = check_request(head, config, underscore_counts())) {
     if (refusal->location.empty()) {
       if (refusal->details == "path_normalization_failed")
         http_.stats().downstream_rq_failed_path_normalization.add();
       if (!goes_on) owner_.close_after_response();
-      bool protocol = refusal->details.starts_with("http1.");
+      bool protocol =
+          refusal->details.starts_with("http1.") || refusal->details.starts_with("http2.");
       reply(refusal->status, protocol ? "Bad Request" : "", refusal->details,
             protocol ? std::optional(ResponseFlag::kDownstreamProtocolError) : std::nullopt);
     } else {

@@ -45,7 +45,7 @@ class Http2Client final : public http::Http2Events, public io::IterationEnd {
   void on_output() override;
   void on_count(http::Http2Count what) override;
   void on_goaway(http::Http2Error code) override;
-  void on_settings() override { review_ = true; }
+  void on_settings() override { settings_seen_ = review_ = true; }
   void on_ping_ack() override;
   void at_iteration_end() override;
 
@@ -72,6 +72,7 @@ class Http2Client final : public http::Http2Events, public io::IterationEnd {
   bool has_room_ = false;
   bool review_ = false;
   bool ping_sent_ = false;
+  bool settings_seen_ = false;
   bool failed_ = false;
 };
 

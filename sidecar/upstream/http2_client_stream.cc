@@ -25,10 +25,10 @@ void Http2ClientStream::send_head(ResponseEvents& events, const http::RequestHea
   sent_ = head.headers.byte_size() + head.path.size() + head.authority.size();
   request_header_bytes_ = head.headers.byte_size();
   upgrading_ = tunnel && head.method != http::Method::kConnect;
-  // An endpoint that has not announced extended CONNECT would take it for a malformed request (RFC
-  // 8441 section 3).
-  bool allowed = !upgrading_ ||
-                 (client_->config_.http2.allow_connect && client_->session_.peer_allows_connect());
+  // An endpoint that does without extended CONNECT would take it for a malformed request (RFC 8441
+  // section 3). On a new connection its SETTINGS are still on their way: to wait for them would cost
+  // each first tunnel a round trip.
+  bool allowed = !upgrading_ || !client_->settings_seen_ || client_->session_.peer_allows_connect();
   if (!allowed || !client_->session_.open(*this, head, end && !tunnel, tunnel)) {
     unsendable_ = true;
     client_->doom(*this);
@@ -103,7 +103,10 @@ void Http2ClientStream::on_message_end(http::Headers* trailers) {
   // What is left of the request interests nobody any more. One whose end has been written is
   // complete; the session says so next.
   events->on_connection_leaving();
-  if (!end_written() && attached()) client_->session_.reset(*this, http::Http2Error::kCancel);
+  if (!end_written() && attached()) {
+    client_->pool().cluster().stats().upstream_rq_tx_reset.add();
+    client_->session_.reset(*this, http::Http2Error::kCancel);
+  }
   if (!attached()) dispose();
   leave();
   events->on_response_end(trailers);
@@ -121,7 +124,7 @@ void Http2ClientStream::on_closed(const http::Http2End& end) {
   // GOAWAY has told of many streams what RST_STREAM tells of one.
   failure.by_goaway = failure.refused && client_->connection_.retired();
   if (end.remote) {
-    stats.upstream_rq_rx_reset.add();
+    if (!failure.refused) stats.upstream_rq_rx_reset.add();
     failure.error = {Code::kReset, Origin::kUpstream, end.unprocessed, "stream reset by upstream"};
   } else {
     stats.upstream_rq_tx_reset.add();
@@ -144,7 +147,9 @@ void Http2ClientStream::on_connection_failed(Error error) {
   if (disposed_) return;
   dispose();
   if (events_ == nullptr) return;
-  if (head_seen_ && error.code == Code::kReset) error.code = Code::kProtocol;
+  metrics::ClusterStats& stats = client_->pool().cluster().stats();
+  if (error.code == Code::kReset) stats.upstream_rq_pending_failure_eject.add();
+  if (error.code == Code::kProtocol) stats.upstream_rq_tx_reset.add();
   AttemptFailure failure;
   failure.error = error;
   failure.evidence = evidence_;

@@ -58,6 +58,7 @@ Result<TcpConnection*, TcpConnection::Refusal> TcpConnection::begin(
   auto* connection =
       new TcpConnection(cluster, std::move(endpoint), events, std::move(*fd), std::move(remote));
   if (!first.empty()) connection->connection_.output().append(first);
+  connection->first_size_ = first.size();
   return connection;
 }
 

@@ -30,6 +30,7 @@ class Message:
     head_bytes: bytes = b""
     body_ended: str = ""
     unsolicited_close: bool = False
+    connection: int = 0
 
     @property
     def status(self):
