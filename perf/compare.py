@@ -6,17 +6,32 @@ percent where throughput does not.
 """
 
 import argparse
+import functools
 import os
 import platform
 import resource
 import shutil
+import statistics
 import sys
 import tempfile
 
+import configs
 import measure
-from peers import ALL, LABELS, BulkOrigin, Origin, Peer, compile_tools, most_connections, program
+from peers import (
+    ALL,
+    LABELS,
+    BulkOrigin,
+    Http2Origin,
+    Origin,
+    Pair,
+    Peer,
+    certificates,
+    compile_tools,
+    most_connections,
+    program,
+)
 
-CASES = ("http1", "two-workers", "memory", "many", "stream", "tcp")
+CASES = ("http1", "two-workers", "http2", "mtls-h2", "mtls-h1", "handshake", "tcp", "memory", "tls-memory", "many", "stream")
 
 
 def say(text):
@@ -63,6 +78,7 @@ class Run:
                 say("%s is left out: its program is not there" % LABELS[name])
         self.folder = tempfile.mkdtemp(prefix="pillion-perf-")
         self.origin = Origin("1")
+        self.files = None  # certificates, made once
 
     def start(self, names, **fields):
         peers = []
@@ -76,14 +92,16 @@ class Run:
         return peers
 
     def load_table(self, title, names, **fields):
-        peers = self.start(names, **fields)
+        self.print_load(title, names, self.start(names, **fields))
+
+    def print_load(self, title, names, peers, drive=measure.wrk, floor_of="relay"):
         try:
-            result = measure.rounds(peers, self.options.rounds, self.options.seconds, say)
+            result = measure.rounds(peers, self.options.rounds, self.options.seconds, say, drive)
         finally:
             for peer in peers:
                 peer.stop()
         print("### " + title + "\n")
-        floor = result["relay"]["us"] if "relay" in result else None
+        floor = result[floor_of]["us"] if floor_of in result else None
         rows = []
         for name in names:
             seen = result[name]
@@ -91,7 +109,7 @@ class Run:
                 LABELS[name], "%.1f" % seen["us"], "%.2f" % (seen["us"] / floor) if floor else "-", "%.1f" % seen["spread"],
                 "%.0f" % seen["rate"], seen["p50"], seen["p99"],
             ])
-        table(["proxy", "CPU us/request", "x relay", "spread", "requests/s", "p50", "p99"], rows)
+        table(["proxy", "CPU us/request", "x " + LABELS[floor_of].removeprefix("bare "), "spread", "requests/s", "p50", "p99"], rows)
 
     def http1(self):
         self.load_table("HTTP/1.1, 64 keep-alive connections, 64 B body, one worker", self.names)
@@ -100,20 +118,91 @@ class Run:
         names = [name for name in self.names if name != "relay"]
         self.load_table("The same with two workers, on both cores", names, workers=2, cores="0,1")
 
+    def http2(self):
+        names = [name for name in self.names if name in ("haproxy", "envoy", "pillion")]
+        origin = Http2Origin("1", self.folder)
+        try:
+            peers = [Peer(name, origin.port, self.folder, config=configs.http2(name)) for name in names]
+            self.print_load("HTTP/2 on both sides, 16 connections of 10 streams, 64 B body, one worker", names, peers, measure.h2load, "haproxy")
+        finally:
+            origin.stop()
+
+    def mtls(self, protocol, names, title):
+        peers = [Pair(name, self.origin.port, self.folder, protocol, self.certificates()) for name in names]
+        self.print_load(title, names, peers, floor_of="haproxy")
+
+    def mtls_h2(self):
+        names = [name for name in self.names if name in ("haproxy", "envoy", "pillion")]
+        self.mtls("h2", names, "Two in a row with mTLS and HTTP/2 between them, HTTP/1.1 outside (the cost of both)")
+
+    def mtls_h1(self):
+        names = [name for name in self.names if name != "relay"]
+        self.mtls("h1", names, "Two in a row with mTLS and HTTP/1.1 between them (the cost of both)")
+
+    def certificates(self):
+        if self.files is None:
+            self.files = certificates(self.folder)
+        return self.files
+
+    def tls_peers(self, names):
+        return [Peer(name, self.origin.port, self.folder, config=configs.inner(name, "h1", self.certificates())) for name in names]
+
+    def handshake(self):
+        names = [name for name in self.names if name != "relay"]
+        peers = self.tls_peers(names)
+        kinds = {
+            "full, no request": measure.full_handshakes,
+            "full and a request": functools.partial(measure.handshakes, resume=False),
+            "resumed and a request": functools.partial(measure.handshakes, resume=True),
+        }
+        seen = {(name, kind): [] for name in names for kind in kinds}
+        try:
+            for number in range(self.options.rounds):
+                for peer in peers:
+                    for kind, drive in kinds.items():
+                        seen[peer.name, kind].append(drive(peer, self.options.seconds, self.certificates()))
+                last = {name: "/".join("%.0f" % seen[name, kind][-1] for kind in kinds) for name in names}
+                say("round %d: %s us" % (number + 1, ", ".join("%s %s" % pair for pair in last.items())))
+        finally:
+            for peer in peers:
+                peer.stop()
+        rows = [[LABELS[name]] + ["%.0f" % statistics.median(seen[name, kind]) for kind in kinds] for name in names]
+        print("### TLS 1.3 handshakes with client certificates (P-256), CPU us of the server's side\n")
+        table(["proxy", *kinds], rows)
+
+    def tls_memory(self):
+        rows = []
+        count = min(self.options.connections, 2000)
+        for name in [name for name in self.names if name != "relay"]:
+            say("%s: %d idle TLS connections" % (name, count))
+            peer = self.tls_peers([name])[0]
+            try:
+                rows.append([LABELS[name], "%.1f" % (measure.tls_connection_memory(peer, count, self.certificates()) / 1024)])
+            finally:
+                peer.stop()
+        print("### Memory for each of %d idle TLS connections with client certificates\n" % count)
+        table(["proxy", "KB a connection"], rows)
+
+    def held(self, name, *arguments):
+        peer = self.start([name])[0]
+        try:
+            return measure.connection_memory(peer, *arguments)
+        finally:
+            peer.stop()
+
     def memory(self):
         rows = []
         # Where the limit on open files is 20 000 and not ours to raise, a few hundred fewer are held.
         count = min(self.options.connections, most_connections() - 200)
         for name in [name for name in self.names if name != "relay"]:
             say("%s: %d idle connections" % (name, count))
-            peer = self.start([name])[0]
-            try:
-                seen = measure.connection_memory(peer, count)
-            finally:
-                peer.stop()
-            rows.append([LABELS[name], "%.1f" % (seen["idle_kb"] / 1024), "%.2f" % (seen["bytes"] / 1024)])
+            seen = self.held(name, count)
+            # nginx speaks HTTP/2 only where it is told so, and then nothing else.
+            http2 = None if name == "nginx" else self.held(name, count, measure.HTTP2_REQUEST, measure.answered_http2)
+            rows.append([LABELS[name], "%.1f" % (seen["idle_kb"] / 1024), "%.2f" % (seen["bytes"] / 1024),
+                         "%.2f" % (http2["bytes"] / 1024) if http2 else "-"])
         print("### Memory: idle, and for each of %d idle keep-alive connections\n" % count)
-        table(["proxy", "idle MB", "KB a connection"], rows)
+        table(["proxy", "idle MB", "KB a connection", "KB an HTTP/2 connection"], rows)
 
     def many(self):
         rows = []
@@ -147,7 +236,7 @@ class Run:
         origin, peers = BulkOrigin("1"), []
         try:
             for name in names:
-                peers.append(Peer(name, origin.port, self.folder, config=measure.tcp_proxy(name)))
+                peers.append(Peer(name, origin.port, self.folder, config=configs.tcp_proxy(name)))
             for number in range(self.options.rounds):
                 for peer in peers:
                     seen[peer.name].append(measure.bulk(peer, self.options.seconds))
@@ -181,6 +270,7 @@ def main():
             sys.exit("perf/compare: no case %r, there are %s" % (case, ", ".join(CASES)))
     if (os.cpu_count() or 1) < 2:
         sys.exit("perf/compare: two cores are needed, one for the proxy and one for the load")
+    os.sched_setaffinity(0, {1})  # it is a client itself
     raise_file_limit()
     compile_tools()
     run = Run(chosen)

@@ -3,15 +3,20 @@
 import json
 import re
 import socket
+import ssl
 import statistics
 import subprocess
 import time
 import urllib.request
 
-import yaml
+import configs
 from peers import Peer, pause
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: bench.local\r\n\r\n"
+# The preface, SETTINGS and its acknowledgement, and HEADERS: GET http, literal :path and :authority.
+HTTP2_FIELDS = b"\x82\x86\x04\x02/x\x01\x0bbench.local"
+HTTP2_REQUEST = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) + bytes([0, 0, 0, 4, 1, 0, 0, 0, 0])
+                 + bytes([0, 0, len(HTTP2_FIELDS), 1, 5, 0, 0, 0, 1]) + HTTP2_FIELDS)
 
 
 def wrk(port, seconds, connections=64, core="1"):
@@ -27,21 +32,35 @@ def wrk(port, seconds, connections=64, core="1"):
     return done, late
 
 
-def load(peer, seconds):
+def h2load(port, seconds, connections=16, streams=10, core="1"):
+    """The same from one h2load thread, as far as it tells latencies."""
+    output = subprocess.run(
+        ["taskset", "-c", core, "h2load", "-t1", "-c%d" % connections, "-m%d" % streams, "-D%d" % seconds, "http://127.0.0.1:%d/x" % port],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    succeeded, wrong = re.search(r"(\d+) succeeded", output), re.search(r"status codes: .* (\d+) 4xx, (\d+) 5xx", output)
+    # Requests that were under way at the end count as failed with h2load, not as wrong.
+    if not succeeded or any(map(int, wrong.groups())):
+        raise RuntimeError("h2load saw errors on port %d:\n%s" % (port, output))
+    mean = re.search(r"time for request:\s+\S+\s+\S+\s+(\S+)", output).group(1)
+    return int(succeeded.group(1)), {"50": mean, "99": "-"}
+
+
+def load(peer, seconds, drive):
     """One window of load: CPU microseconds a request, requests a second, latency."""
     before = peer.cpu_seconds()
-    done, late = wrk(peer.port, seconds)
+    done, late = drive(peer.port, seconds)
     return {"us": (peer.cpu_seconds() - before) * 1e6 / done, "rate": done / seconds, "p50": late["50"], "p99": late["99"]}
 
 
-def rounds(peers, count, seconds, say):
+def rounds(peers, count, seconds, say, drive=wrk):
     """Interleaved windows, so that a slow minute of the machine hits every peer; the median of each."""
     for peer in peers:
-        wrk(peer.port, 1)
+        drive(peer.port, 1)
     seen = {peer.name: [] for peer in peers}
     for number in range(count):
         for peer in peers:
-            seen[peer.name].append(load(peer, seconds))
+            seen[peer.name].append(load(peer, seconds, drive))
         say("round %d of %d: %s" % (number + 1, count, ", ".join("%s %.1f us" % (p.name, seen[p.name][-1]["us"]) for p in peers)))
     result = {}
     for name, windows in seen.items():
@@ -50,14 +69,28 @@ def rounds(peers, count, seconds, say):
     return result
 
 
-def hold_connections(port, count):
+def answered(answer):
+    return answer.endswith(b"\n") and b"\r\n\r\n" in answer
+
+
+def answered_http2(answer):
+    """Whether a frame with END_STREAM is among the frames (RFC 9113 section 4.1)."""
+    while len(answer) >= 9:
+        size, kind, flags = int.from_bytes(answer[:3], "big"), answer[3], answer[4]
+        if kind in (0, 1) and flags & 1 and len(answer) >= 9 + size:
+            return True
+        answer = answer[9 + size:]
+    return False
+
+
+def hold_connections(port, count, request=REQUEST, done=answered):
     """Keep-alive connections that have each done one request."""
     held = []
     for _ in range(count):
         sock = socket.create_connection(("127.0.0.1", port), timeout=10)
-        sock.sendall(REQUEST)
+        sock.sendall(request)
         answer = b""
-        while not answer.endswith(b"\n") or b"\r\n\r\n" not in answer:
+        while not done(answer):
             part = sock.recv(4096)
             if not part:
                 raise RuntimeError("connection %d was closed" % len(held))
@@ -66,12 +99,12 @@ def hold_connections(port, count):
     return held
 
 
-def connection_memory(peer, count):
+def connection_memory(peer, count, request=REQUEST, done=answered):
     """Idle resident KB, and bytes for each of `count` idle keep-alive connections."""
     idle = peer.resident_kb()
-    first = hold_connections(peer.port, 100)
+    first = hold_connections(peer.port, 100, request, done)
     before = peer.resident_kb()
-    rest = hold_connections(peer.port, count)
+    rest = hold_connections(peer.port, count, request, done)
     pause(0.5)
     grown = (peer.resident_kb() - before) * 1024 / count
     for sock in first + rest:
@@ -96,43 +129,9 @@ def stream_memory(peer, size):
     return {"before_kb": before, "worst_kb": worst, "seconds": time.monotonic() - started}
 
 
-def many_clusters(count):
-    """A config maker: `count` clusters and as many virtual hosts in one file."""
-    def make(values, folder):
-        port, admin, origin = values["PORT"], values["ADMIN"], values["ORIGIN"]
-        kind = "type.googleapis.com/envoy.extensions.filters."
-
-        def address(number):
-            return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
-
-        hosts = [{"name": "vh-%d" % i, "domains": ["host-%d.bench.local" % i], "routes": [
-            {"match": {"prefix": "/"}, "route": {"cluster": "cluster-%d" % i}}]} for i in range(count)]
-        clusters = [{"name": "cluster-%d" % i, "type": "STATIC", "connect_timeout": "1s", "load_assignment": {
-            "cluster_name": "cluster-%d" % i,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(origin)}}]}]}} for i in range(count)]
-        manager = {
-            "@type": kind + "network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "ingress",
-            "route_config": {"name": "local", "virtual_hosts": hosts},
-            "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": kind + "http.router.v3.Router"}}],
-        }
-        config = {
-            "admin": {"address": address(admin)},
-            "static_resources": {
-                "listeners": [{"name": "main", "address": address(port), "filter_chains": [{"filters": [
-                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}]}],
-                "clusters": clusters,
-            },
-        }
-        path = folder / "many.yaml"
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        path.write_text(yaml.dump(config, Dumper=dumper, sort_keys=False, default_flow_style=False))
-        return str(path)
-    return make
-
-
 def many(name, origin_port, folder, count, used=20):
     """Time to serve, memory and scrape time with `count` clusters of which `used` have had a request."""
-    peer = Peer(name, origin_port, folder, config=many_clusters(count))
+    peer = Peer(name, origin_port, folder, config=configs.many_clusters(count))
     try:
         while not peer.is_ready():
             pause(0.005)
@@ -159,32 +158,6 @@ def ask(port, host):
             raise RuntimeError("status %d for %s" % (answer.status, host))
 
 
-def tcp_proxy(name):
-    """A config maker: every connection goes to the origin as it is."""
-    def haproxy(values, folder):
-        path = folder / "haproxy.cfg"
-        path.write_text(
-            "global\n nbthread 1\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n"
-            "listen l\n bind 127.0.0.1:%(PORT)d\n server s 127.0.0.1:%(ORIGIN)d\n" % values)
-        return str(path)
-
-    def sidecar(values, folder):
-        def address(number):
-            return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
-
-        kind = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
-        config = {"admin": {"address": address(values["ADMIN"])}, "static_resources": {
-            "listeners": [{"name": "main", "address": address(values["PORT"]), "filter_chains": [{"filters": [
-                {"name": "tcp", "typed_config": {"@type": kind, "stat_prefix": "tcp", "cluster": "a"}}]}]}],
-            "clusters": [{"name": "a", "connect_timeout": "1s", "load_assignment": {"cluster_name": "a", "endpoints": [
-                {"lb_endpoints": [{"endpoint": {"address": address(values["ORIGIN"])}}]}]}}]}}
-        path = folder / "tcp.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
-        return str(path)
-
-    return haproxy if name == "haproxy" else sidecar
-
-
 def bulk(peer, seconds, streams=4, core="1"):
     """One window of iperf3: bytes a CPU second of the proxy, and bytes a second."""
     before = peer.cpu_seconds()
@@ -194,3 +167,66 @@ def bulk(peer, seconds, streams=4, core="1"):
     ).stdout
     moved = json.loads(output)["end"]["sum_received"]["bytes"]
     return {"per_cpu": moved / (peer.cpu_seconds() - before), "per_second": moved / seconds}
+
+
+def full_handshakes(peer, seconds, files, core="1"):
+    """CPU microseconds of the server for a full handshake and no request, by openssl s_time."""
+    before = peer.cpu_seconds()
+    output = subprocess.run(
+        ["taskset", "-c", core, "openssl", "s_time", "-connect", "127.0.0.1:%d" % peer.port, "-CAfile", files["ca.crt"],
+         "-cert", files["client.crt"], "-key", files["client.key"], "-time", str(seconds), "-new"],
+        capture_output=True, text=True, check=False,
+    ).stdout
+    done = re.search(r"(\d+) connections in \d+ real seconds", output)
+    if not done:
+        raise RuntimeError("openssl s_time on port %d:\n%s" % (peer.port, output))
+    return (peer.cpu_seconds() - before) * 1e6 / int(done.group(1))
+
+
+def tls_client(files):
+    context = ssl.create_default_context(cafile=files["ca.crt"])
+    context.check_hostname = False
+    context.load_cert_chain(files["client.crt"], files["client.key"])
+    return context
+
+
+def ask_over_tls(context, port, session=None):
+    """A new connection after one request on it."""
+    raw = socket.create_connection(("127.0.0.1", port), timeout=10)
+    # Without it Envoy makes each connection wait 40 ms for an acknowledgement.
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock = context.wrap_socket(raw, session=session)
+    sock.sendall(REQUEST)
+    if not sock.recv(4096).startswith(b"HTTP/1.1 200"):
+        raise RuntimeError("port %d did not answer over TLS" % port)
+    return sock
+
+
+def handshakes(peer, seconds, files, resume):
+    """CPU microseconds of the server for a connection with one request, full or resumed."""
+    context = tls_client(files)
+    first = ask_over_tls(context, peer.port)
+    session, done = first.session, 0
+    first.close()
+    before, end = peer.cpu_seconds(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        sock = ask_over_tls(context, peer.port, session if resume else None)
+        if sock.session_reused != resume:
+            raise RuntimeError("%s: session reused: %s" % (peer.name, sock.session_reused))
+        session = sock.session
+        sock.close()
+        done += 1
+    return (peer.cpu_seconds() - before) * 1e6 / done
+
+
+def tls_connection_memory(peer, count, files):
+    """Bytes for each of `count` idle TLS connections that have each done one request."""
+    context = tls_client(files)
+    first = [ask_over_tls(context, peer.port) for _ in range(100)]
+    before = peer.resident_kb()
+    rest = [ask_over_tls(context, peer.port) for _ in range(count)]
+    pause(0.5)
+    grown = (peer.resident_kb() - before) * 1024 / count
+    for sock in first + rest:
+        sock.close()
+    return grown

@@ -12,6 +12,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import configs
+
 PERF = Path(__file__).resolve().parent
 ROOT = PERF.parent
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -100,6 +102,23 @@ class BulkOrigin:
         self.process.wait()
 
 
+class Http2Origin:
+    """nghttpd with one file of 64 bytes."""
+
+    def __init__(self, core, folder):
+        self.port = free_port()
+        root = Path(folder) / "www"
+        root.mkdir(exist_ok=True)
+        (root / "x").write_text("x" * 64)
+        self.process = subprocess.Popen(["taskset", "-c", core, "nghttpd", "--no-tls", "-m", "1024", "-d", str(root), str(self.port)],
+                                        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for_port(self.port, self.process)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
 class Peer:
     """One running proxy in front of an origin."""
 
@@ -133,7 +152,7 @@ class Peer:
         if self.name == "haproxy":
             return [binary, "-db", "-f", self.config(self.values, self.folder) if self.config else self.written("haproxy.cfg.in")]
         if self.name == "nginx":
-            return [binary, "-c", self.written("nginx.conf.in")]
+            return [binary, "-c", self.config(self.values, self.folder) if self.config else self.written("nginx.conf.in")]
         config = self.config(self.values, self.folder) if self.config else self.written("sidecar.yaml.in", ".yaml")
         return [binary, "-c", config, "--concurrency", str(self.workers), "--use-dynamic-base-id", "-l", "warning"]
 
@@ -186,3 +205,44 @@ class Peer:
             except ProcessLookupError:
                 pass
         self.process.wait()
+
+
+class Pair:
+    """Two proxies of one kind in a row, with mTLS between them; their costs are added up."""
+
+    def __init__(self, name, origin_port, folder, protocol, files):
+        self.name = name
+        self.inner = Peer(name, origin_port, folder, config=configs.inner(name, protocol, files))
+        try:
+            self.outer = Peer(name, self.inner.port, folder, config=configs.outer(name, protocol, files))
+        except RuntimeError:
+            self.inner.stop()
+            raise
+        self.port = self.outer.port
+
+    def cpu_seconds(self):
+        return self.outer.cpu_seconds() + self.inner.cpu_seconds()
+
+    def stop(self):
+        self.outer.stop()
+        self.inner.stop()
+
+
+def certificates(folder):
+    """A root, and P-256 certificates of it for "server" and "client": paths by name."""
+    folder = Path(folder) / "tls"
+    folder.mkdir()
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def request(name, *more):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", name + ".key",
+                "-out", name + ".crt", "-subj", "/CN=" + name, *more)
+
+    request("ca", "-addext", "basicConstraints=critical,CA:TRUE")
+    for name in ("server", "client"):
+        request(name, "-CA", "ca.crt", "-CAkey", "ca.key", "-addext", "basicConstraints=CA:FALSE",
+                "-addext", "subjectAltName=DNS:%s.bench,URI:spiffe://bench/%s" % (name, name))
+        (folder / (name + ".pem")).write_text((folder / (name + ".crt")).read_text() + (folder / (name + ".key")).read_text())
+    return {path.name: str(path) for path in folder.iterdir()}

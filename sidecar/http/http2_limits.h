@@ -16,7 +16,7 @@ enum class Http2Count : uint8_t {
   kRxReset,
   kTxReset,
   kTrailers,
-  kHeaderOverflow,       // too many fields
+  kHeaderOverflow,  // too many fields
   kHeaderListTooLarge,
   kMessagingError,
   kStreamRefused,

@@ -39,7 +39,8 @@ struct Http2Fields {
                             void* user_data) {
     Http2Session& s = session(user_data);
     std::optional<Http2Count> what;
-    if (head->type == NGHTTP2_HEADERS) s.check_closed(head->stream_id);
+    if (head->type == NGHTTP2_HEADERS && !s.expects(head->stream_id))
+      return NGHTTP2_ERR_CALLBACK_FAILURE;
     switch (head->type) {
       case NGHTTP2_DATA:
       case NGHTTP2_HEADERS:
@@ -106,7 +107,8 @@ struct Http2Fields {
   }
 
   static int on_header(nghttp2_session* /*native*/, const nghttp2_frame* /*frame*/,
-                       nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t /*flags*/, void* user_data) {
+                       nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t /*flags*/,
+                       void* user_data) {
     Http2Session& s = session(user_data);
     Http2Stream* stream = s.heading_;
     if (stream == nullptr) return 0;
@@ -114,8 +116,8 @@ struct Http2Fields {
     std::string_view text = text_of(value);
     stream->header_bytes_ += static_cast<uint32_t>(field.size() + text.size());
     ++stream->header_count_;
-    bool too_large = stream->header_bytes_ > s.limits_.max_header_bytes ||
-                     field.size() > Headers::kMaxNameSize;
+    bool too_large =
+        stream->header_bytes_ > s.limits_.max_header_bytes || field.size() > Headers::kMaxNameSize;
     if (too_large || stream->header_count_ > s.limits_.max_header_count) {
       s.count(too_large ? Http2Count::kHeaderListTooLarge : Http2Count::kHeaderOverflow);
       drop(s, *stream, too_large ? kHeadersTooLarge : kTooManyHeaders, true);

@@ -41,8 +41,10 @@ struct Options {
     nghttp2_option_set_max_outbound_ack(option, config.max_outbound_control_frames + 1);
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, config.hpack_table_size);
-    // Until the peer's SETTINGS say otherwise (RFC 9113 section 6.5.2).
-    nghttp2_option_set_peer_max_concurrent_streams(option, config.max_concurrent_streams);
+    // Until the peer's SETTINGS say otherwise: the least that RFC 9113 section 6.5.2 recommends, so
+    // that a burst on a new connection is not refused.
+    nghttp2_option_set_peer_max_concurrent_streams(option,
+                                                   std::min(config.max_concurrent_streams, 100u));
   }
   ~Options() { nghttp2_option_del(option); }
   Options(const Options&) = delete;
@@ -130,8 +132,7 @@ void Http2Session::refuse(Http2Stream& stream, std::string_view details, bool re
     malformed_ = true;
     nghttp2_session_terminate_session(native_, NGHTTP2_PROTOCOL_ERROR);
   } else {
-    if (!reset)
-      nghttp2_submit_rst_stream(native_, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+    if (!reset) nghttp2_submit_rst_stream(native_, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
     abuse_.on_control_queued();
   }
   stream.on_closed({Http2Error::kProtocol, false, false, false, details});
@@ -152,22 +153,23 @@ ssize_t Http2Session::take_from_client(std::string_view bytes) {
     // All that precedes the frame counts, and nothing of it: the library waits for its last byte.
     std::size_t before = scanned - 1;
     if (ssize_t taken = take(bytes.substr(0, before)); taken < 0) return taken;
-    check_closed(stream);
+    if (!expects(stream)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     bytes.remove_prefix(before);
     scanned = 1;
   }
   return take(bytes);
 }
 
-void Http2Session::check_closed(int32_t id) {
-  if (role_ != Role::kServer || id <= 0 || id > last_id_ || id % 2 == 0) return;
-  if (stream_of(native_, id) != nullptr) return;
+bool Http2Session::expects(int32_t id) {
+  if (role_ != Role::kServer || id <= 0 || id > last_id_ || id % 2 == 0) return true;
+  if (stream_of(native_, id) != nullptr) return true;
   using Verdict = Http2ClosedStreams::Verdict;
   Verdict verdict = closed_.of(id);
-  if (verdict == Verdict::kExpected) return;
+  if (verdict == Verdict::kExpected) return true;
   count(Http2Count::kMessagingError);
   nghttp2_session_terminate_session(
       native_, verdict == Verdict::kClosed ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
+  return false;
 }
 
 Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {

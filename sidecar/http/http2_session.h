@@ -135,8 +135,8 @@ class Http2Session {
   ssize_t take(std::string_view bytes);
   ssize_t take_from_client(std::string_view bytes);
   // RFC 9113 section 5.1: a client that goes on with a stream that it has ended, or opens one out
-  // of order, has lost track of the connection.
-  void check_closed(int32_t id);
+  // of order, has lost track of the connection, which ends then.
+  bool expects(int32_t id);
   Result<Unit> write_frames(Buffer& out, std::size_t most);
   void wake(Http2Stream& stream);
   void cut_off(Http2Stream& stream);

@@ -55,6 +55,9 @@ void Connection::open_sealed(std::string_view ciphertext) {
   if (!tls_->cipher.empty()) loop_.at_end(*this);
   if (shaking && session.established()) {
     loop_.at_end(*this);
+    // This side has nothing to say to a client's last flight, and a client without TCP_NODELAY
+    // holds its first request back until that is acknowledged.
+    if (session.role() == tls::Role::kServer) acknowledge_at_once(fd_.number());
     events_.on_connected();
     if (!open()) return;
   }

@@ -158,6 +158,10 @@ int take_socket_error(int fd) {
   return error;
 }
 
+void acknowledge_at_once(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
 int64_t acknowledged_bytes(int fd) {
   tcp_info info{};
   socklen_t size = sizeof(info);

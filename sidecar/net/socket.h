@@ -76,6 +76,8 @@ ssize_t receive(int fd, char* to, std::size_t size);
 ssize_t send_pieces(int fd, const iovec* pieces, std::size_t count);
 // What SO_ERROR holds now, and clears it.
 int take_socket_error(int fd);
+// What has come so far is acknowledged now rather than with the next data or 40 ms later.
+void acknowledge_at_once(int fd);
 // Bytes of ours that the peer's system has acknowledged (tcpi_bytes_acked), or -1 where that is not
 // known.
 int64_t acknowledged_bytes(int fd);

@@ -443,9 +443,8 @@ void Downstream::on_drained() {
 }
 
 void Downstream::log_connection() {
-  StreamInfo info =
-      connection_facts(worker_, *listener_,
-                       {facts_.remote, facts_.local, facts_.inspection.get(), facts_.opened});
+  StreamInfo info = connection_facts(
+      worker_, *listener_, {facts_.remote, facts_.local, facts_.inspection.get(), facts_.opened});
   info.connection_id = facts_.id;
   info.filter_chain_name = facts_.filter_chain_name;
   info.downstream_socket = facts_.socket;
@@ -454,8 +453,7 @@ void Downstream::log_connection() {
   if (requests_ > 0 && !malformed_) info.protocol = facts_.version;
   if (malformed_) info.set_flag(ResponseFlag::kDownstreamProtocolError);
   if (was_reset_) info.downstream_close_type = "RemoteReset";
-  if (facts_.session != nullptr)
-    info.downstream_transport_failure = facts_.session->failure_text();
+  if (facts_.session != nullptr) info.downstream_transport_failure = facts_.session->failure_text();
   log_to_listener(worker_, *listener_, info);
 }
 

@@ -469,7 +469,7 @@ void Stream::send_request_head() {
       attempt_.connection().version() == http::Version::kHttp2)
     end = false;
   const bool tunnel = !upgrade_.empty();
-  if (tunnel && !request_->protocol.empty() &&
+  if (tunnel && http2() && !request_->protocol.empty() &&
       attempt_.connection().version() == http::Version::kHttp11)
     http::complete_upgrade_request(*request_, worker_.random);
   attempt_.send_head(*request_, end, tunnel);

@@ -115,7 +115,7 @@ class TcpTunnel final : public Inbound,
   bool client_ended_ = false;
   bool upstream_ended_ = false;
   bool client_ended_last_ = false;  // after the upstream: then it is we who close
-  bool client_paused_ = false;  // besides the pause until there is an upstream
+  bool client_paused_ = false;      // besides the pause until there is an upstream
   bool upstream_paused_ = false;
   bool client_gone_ = false;   // only what is unsent upstream is left to do
   bool reset_client_ = false;  // as soon as all of its bytes have left

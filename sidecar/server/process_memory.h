@@ -1,6 +1,6 @@
 #pragma once
-// How much memory the process has taken, for /memory and the gauges of "server.". Any thread; takes
-// microseconds.
+// How much memory the process has taken, for /memory and the gauges of "server.", and what of it
+// can be had back. Any thread; takes microseconds.
 
 #include <cstdint>
 
@@ -14,5 +14,9 @@ struct ProcessMemory {
 };
 
 ProcessMemory process_memory();
+
+// Most of the code that reads a configuration is not run again. Its pages leave the resident set
+// here; those that are wanted after all come back from the page cache, one fault each.
+void release_startup_code();
 
 }  // namespace pillion::server

@@ -8,6 +8,7 @@
 
 #include "sidecar/base/log.h"
 #include "sidecar/server/local_address.h"
+#include "sidecar/server/process_memory.h"
 
 namespace pillion::server {
 
@@ -229,6 +230,7 @@ void Server::start_workers() {
   facts.listeners_active = facts.listeners;
   facts.initialization = loop_.exact_now() - started_;
   life_.set_live();
+  release_startup_code();
   log::info("main", "serving {} listener(s) and {} cluster(s) with {} worker(s)",
             bootstrap_.listeners.size(), bootstrap_.clusters.size(), workers_.size());
   if (on_live_) on_live_();

@@ -26,8 +26,8 @@ void Http2ClientStream::send_head(ResponseEvents& events, const http::RequestHea
   request_header_bytes_ = head.headers.byte_size();
   upgrading_ = tunnel && head.method != http::Method::kConnect;
   // An endpoint that does without extended CONNECT would take it for a malformed request (RFC 8441
-  // section 3). On a new connection its SETTINGS are still on their way: to wait for them would cost
-  // each first tunnel a round trip.
+  // section 3). On a new connection its SETTINGS are still on their way: to wait for them would
+  // cost each first tunnel a round trip.
   bool allowed = !upgrading_ || !client_->settings_seen_ || client_->session_.peer_allows_connect();
   if (!allowed || !client_->session_.open(*this, head, end && !tunnel, tunnel)) {
     unsendable_ = true;

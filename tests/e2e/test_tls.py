@@ -1,8 +1,10 @@
 """TLS and mTLS with clients and peers that no one here wrote: curl, openssl s_client, a real Envoy."""
 
 import hashlib
+import socket as net
 import ssl
 import subprocess
+import time
 import urllib.parse
 
 import pytest
@@ -291,3 +293,17 @@ def test_spiffe_domains_are_verified_by_their_own_bundles(launch, origin, pki, t
         assert done.stdout == b"origin a\n", done.stderr
     assert curl(proxy, "--cacert", pki.pem, "--cert", forged.certificate, "--key", forged.key).returncode != 0
     assert proxy.admin.wait_for_stat("listener.127.0.0.1_0.ssl.fail_verify_error", 1) == 1
+
+
+@pytest.mark.pillion_only
+def test_a_client_without_nodelay_does_not_wait_for_acknowledgements(launch, origin, pki):
+    """Such a client holds its request back until its last flight is acknowledged, which may take 40 ms."""
+    proxy = launch(serving(origin.port, mutual_server(pki)))
+    context = ssl.create_default_context(cafile=pki.pem)
+    context.load_cert_chain(pki.client.certificate, pki.client.key)
+    begun = time.monotonic()
+    for _ in range(25):
+        with context.wrap_socket(net.create_connection(("127.0.0.1", proxy.port()), timeout=10), server_hostname="server.test") as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert sock.recv(4096).startswith(b"HTTP/1.1 200")
+    assert time.monotonic() - begun < 25 * 0.040

@@ -1,7 +1,7 @@
 // HTTP/2 from arbitrary peers, in either role. Properties: however the network cuts the bytes up,
-// the streams see the same events; bytes that wait are accounted for to the last; nothing that was
-// received is read after its buffer is gone. The first byte of an input chooses role and limits,
-// the second how bytes are cut; a server's input begins after the preface.
+// the streams see the same events before a GOAWAY; bytes that wait are accounted for to the last;
+// nothing that was received is read after its buffer is gone. The first byte of an input chooses
+// role and limits, the second how bytes are cut; a server's input begins after the preface.
 
 #include <cstdint>
 #include <cstdio>
@@ -69,7 +69,8 @@ std::string run(uint8_t choice, std::string_view bytes, std::size_t piece) {
   for (auto& stream : peer.made) take_down(*stream);
   check(waiting == peer.session->buffered(), "waiting bytes are not accounted for");
   check(attached == peer.session->streams(), "streams are not accounted for");
-  return log;
+  // A client that has said GOAWAY is not read any further from the next piece on.
+  return peer.goaways > 0 ? "" : log;
 }
 
 }  // namespace

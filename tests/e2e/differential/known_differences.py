@@ -94,6 +94,7 @@ KNOWN = [
     Known("direct-responses//304", r"client\.0\.header\.location", "Envoy adds a Location to every 3xx of its own; a 304 has none (RFC 9110 section 15.4.5)."),
     Known("response-bodies/origin hop-by-hop", r"client\.0\.header\.x-hop", "A field that Connection names ends here (RFC 9110 section 7.6.1)."),
     Known("bad-lines/bare CR ends the line", ".*", STRICT_LINES, {r"client\.0\.start_line": "HTTP/1.1 400 Bad Request"}),
+    Known("old-versions/http/2 preface", r"client\.leftover", "SETTINGS leave out what is the protocol's default (RFC 9113 section 6.5.2)."),
     *each("old-versions", ["http/0.9", "http/2.0 in text", "http/0.9 accepted"], refused, VERSIONS),
     refused("bad-request-lines/no version", VERSIONS),
     refused("old-versions/http/1.0 chunked post", "Transfer-Encoding in HTTP/1.0 is faulty framing (RFC 9112 section 6.1)."),

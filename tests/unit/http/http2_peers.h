@@ -95,7 +95,10 @@ class Http2Peer final : public Http2Events {
   }
   void on_output() override { ++outputs; }
   void on_count(Http2Count what) override { ++counts[what]; }
-  void on_goaway(Http2Error code) override { goaway = code; }
+  void on_goaway(Http2Error code) override {
+    goaway = code;
+    ++goaways;
+  }
   void on_settings() override { ++settings; }
   void on_ping_ack() override { ++ping_acks; }
 
@@ -137,6 +140,7 @@ class Http2Peer final : public Http2Events {
   Buffer unsent;
   Time now{std::chrono::hours(1)};
   Http2Error goaway = Http2Error::kNoError;
+  int goaways = 0;
   int outputs = 0;
   int settings = 0;
   int ping_acks = 0;
