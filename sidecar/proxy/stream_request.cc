@@ -9,6 +9,7 @@
 #include "sidecar/proxy/stream.h"
 #include "sidecar/proxy/tcp_connector.h"
 #include "sidecar/proxy/trace_reason.h"
+#include "sidecar/proxy/upstream_names.h"
 
 namespace pillion::proxy {
 
@@ -319,6 +320,11 @@ void Stream::forward(const config::ForwardAction& action) {
   bool suppress = http_.config().suppress_envoy_headers;
   match_.route->edit_request(*request_, context(), match_.weighted);
   match_.route->rewrite(*request_, match_.weighted, suppress);
+  if (cluster.tls != nullptr && cluster.http != nullptr) {
+    upstream::TlsNames names = upstream_names(*cluster.http, *request_);
+    if (!names.sni.empty()) sni_ = arena_.copy(names.sni);
+    if (!names.san.empty()) expected_san_ = arena_.copy(names.san);
+  }
   retry_.configure(action.retry.get(), match_.route->retry_matchers(), *request_);
   keep_body_ = retry_.enabled();
   enter(Phase::kAttempt);
@@ -387,8 +393,9 @@ void Stream::start_attempt() {
     hint.avoid = tried;
     hint.attempts = action_->retry->host_selection_attempts;
   }
-  upstream::Pool* pool = ends_connect() ? cluster_->choose_raw(hint, action_->priority)
-                                        : cluster_->choose(hint, action_->priority, http2());
+  upstream::Pool* pool = ends_connect()
+                             ? cluster_->choose_raw(hint, action_->priority, tls_names())
+                             : cluster_->choose(hint, action_->priority, http2(), tls_names());
   if (pool == nullptr) {
     cluster_->stats().upstream_cx_none_healthy.add();
     charge_upstream(503, false);

@@ -75,7 +75,7 @@ TcpConnection::TcpConnection(Cluster& cluster, std::shared_ptr<const Endpoint> e
       id_(cluster.next_connection_id()) {
   cluster_.hold();
   connection_.set_watermark(cluster.config().buffer_limit);
-  if (ClusterTls* tls = cluster.tls()) connection_.secure(tls->make_session(*endpoint_, {}));
+  if (ClusterTls* tls = cluster.tls()) connection_.secure(tls->make_session(*endpoint_, {}, {}));
   connect_timer_.arm(cluster.config().connect_timeout);
   cluster_.stats().upstream_cx_active.add();
   cluster_.stats().upstream_rq_pending_active.add();

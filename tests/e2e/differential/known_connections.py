@@ -21,8 +21,6 @@ CONNECTIONS = [
     *each("tcp", ["listener log, no header", "listener log, no such name"], unread),
     unread("proxy-protocol/*"),
     unread("sniffing/*"),
-    # Here the bytes may be read before it is known that there is nowhere to send them.
-    unread("tcp/unknown cluster, bytes sent"),
     Known("proxy-protocol/none, short", r"client\.(end|ended|error)|stat\.(listener|proxy_proto)\..*",
           "What cannot become a header any more is refused at once, not when its sender gives up.",
           {r"stat\.proxy_proto\.not_found_disallowed": "1"}),
@@ -36,5 +34,5 @@ CONNECTIONS = [
           {r"stat\.http_inspector\.http_not_found": "1"}),
     Known("tcp/listener log, malformed http", r"log\.1\.local_close",
           "We do not wait for the client once it has been told, so there is no timer that could have closed the connection."),
-    Known("tcp/origin half-closes", r"stat\.tcp\.t\.upstream_flush_total", "The last bytes have left when the client's end is seen: nothing is left to flush."),
+    *each("tls-upstream", ["alpn-*"], Known, r"stat\.cluster\.alpn-\w+\.upstream_cx_total", "One connection was made, and is counted once."),
 ]

@@ -8,7 +8,7 @@ UNPROCESSED = "A request that the endpoint has surely not looked at is sent agai
 KEY = "An upgrade to websocket in HTTP/1.1 needs its key and the answer to it (RFC 6455 section 4); HTTP/2 carries neither (RFC 8441 section 5)."
 PREFACE = "The version is decided by the whole preface, not by its beginning."
 NO_SPACE = "A value neither begins nor ends with white space (RFC 9113 section 8.2.1)."
-GROUPS = ("h2", "h2-fields", "h2-client-faults", "h2-origin-faults", "h2-tunnels", "grpc")
+GROUPS = ("h2", "h2-client-faults", "h2-origin-faults", "h2-tunnels", "grpc")
 
 
 def malformed(case, reason):
@@ -43,8 +43,6 @@ HTTP2 = [
     Known("h2-fields/underscore rejected", ".*", "A name that is refused is answered 400, as in HTTP/1.1; a reset says nothing.", {r"client\.0\.start_line": "HTTP/2 400"}),
     *each("h2-fields", ["body longer than its length*", "body shorter than its length"], Known, r"log\.0\.(details|received)",
           "The client has reset nothing: its message broke the rules.", {r"log\.0\.details": r"http2\.violation\.of\.messaging\.rule"}),
-    Known("h2-fields/trailers with a pseudo-field", r"origin\.h2\.0\.body", "What has not left when a request turns out malformed stays here.",
-          {r"origin\.h2\.0\.body": ""}),
     Known("h2-origin-faults/origin resets after an interim head", r"log\.0\.details|stat\.cluster\.h2\.\S+", "An interim head is no response yet.",
           {r"log\.0\.details": r"upstream_reset_before_response_started\{remote_reset\}"}),
     Known("h2-origin-faults/answer, then the request is not wanted", r"stat\.cluster\.h2\.http2\.rx_reset", "A reset of a stream that is over resets nothing."),

@@ -95,6 +95,8 @@ def observe_origin(out, origin, normalizer):
         _headers(out, key + ".header", seen.headers, normalizer)
         out[key + ".body"] = _body(seen.body)
         out[key + ".trailers"] = seen.trailers
+        if seen.server_name:
+            out[key + ".server_name"] = seen.server_name
         if seen.start_line in ("bytes", "HTTP/2"):
             out[key + ".ended"] = seen.body_ended
 

@@ -1,5 +1,6 @@
 """Two proxies with the same bootstrap, each with its own origins, driven in step."""
 
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from harness.origin import Origin, RefusingPort, SilentPort
 from harness.proxy import Proxy
 
 from .case import Environment
+from .credentials import serve_secure
 from .observe import (
     Normalizer, compare, observe_client, observe_log, observe_origin, observe_stats,
 )
@@ -26,9 +28,19 @@ def pooled_connections(stats):
     return sum(value for name, value in stats.items() if name.startswith("cluster.") and name.endswith(".upstream_cx_active"))
 
 
+SECURE = {
+    "tls": serve_secure,
+    "tls12": lambda: serve_secure(newest=ssl.TLSVersion.TLSv1_2),
+    "tls-mutual": lambda: serve_secure(ask=True),
+    "tls-alpn": lambda: serve_secure(alpn=["http/1.1"]),
+    "h2tls": lambda: serve_secure(alpn=["h2"]),
+}
+
+
 def make_origin(name):
     """What an origin speaks goes by its name."""
-    return Http2Origin(name) if name.startswith("h2") else Origin(name, raw=name.startswith("tcp"))
+    secure = SECURE[name]() if name in SECURE else None
+    return Http2Origin(name, secure=secure) if name.startswith("h2") else Origin(name, raw=name.startswith("tcp"), secure=secure)
 
 
 class Side:

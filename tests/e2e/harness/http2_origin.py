@@ -98,7 +98,7 @@ class Http2Origin(Origin):
         if number not in seen:
             if half.headers is None:
                 return
-            message = Message("HTTP/2", half.headers, connection=index)
+            message = Message("HTTP/2", half.headers, connection=index, server_name=getattr(http2.wire.sock, "asked_for", None))
             seen[number] = message
             with self.lock:
                 self.requests.append(message)

@@ -171,7 +171,9 @@ class Origin:
     def _serve(self, sock, index):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self._converse(Wire(self.secure(sock) if self.secure else sock), index)
+            if self.secure:
+                sock = self._secured(sock)
+            self._converse(Wire(sock), index)
         except (WireError, OSError) as error:
             with self.lock:
                 self.aborted.append(str(error).split(" ")[0])
@@ -179,6 +181,14 @@ class Origin:
             with self.lock:
                 self.open.discard(sock)
             sock.close()
+
+    def _secured(self, plain):
+        with self.lock:
+            self.open.discard(plain)
+        sock = self.secure(plain)
+        with self.lock:
+            self.open.add(sock)
+        return sock
 
     def _converse(self, wire, index):
         """One connection, from its first byte to its last."""
@@ -190,6 +200,7 @@ class Origin:
             if request is None:
                 return
             request.connection = index
+            request.server_name = getattr(wire.sock, "asked_for", None)
             with self.lock:
                 self.requests.append(request)
                 script = self.scripts.popleft() if self.scripts else self.default

@@ -31,6 +31,7 @@ class Message:
     body_ended: str = ""
     unsolicited_close: bool = False
     connection: int = 0
+    server_name: str = None
 
     @property
     def status(self):
