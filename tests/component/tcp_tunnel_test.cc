@@ -341,8 +341,8 @@ TEST_F(TcpTunnel, TheListenerLogsEachConnectionToo) {
   Peer& client = tunnel();
   client.send("12345");
   until([&] { return server().received() == "12345"; }, "bytes");
-  client.close();
-  until([&] { return worker_->connections() == 0; }, "the end");
+  server().reset();
+  until_ended(client);
   worker_.reset();
   sinks_.reset();
   std::ifstream file(path);

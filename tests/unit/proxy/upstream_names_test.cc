@@ -13,10 +13,11 @@ class UpstreamNames : public ::testing::Test {
     head_.authority = authority;
     return upstream_names(settings_, head_);
   }
-  Arena arena_;
+  UpstreamNames() { settings_.auto_sni = settings_.auto_san_validation = true; }
+  BlockPool blocks_;
+  Arena arena_{blocks_};
   http::RequestHead head_{arena_};
-  config::UpstreamHttp settings_{
-      .auto_sni = true, .auto_san_validation = true, .auto_sni_header = {}};
+  config::UpstreamHttp settings_;
 };
 
 TEST_F(UpstreamNames, NothingIsSaidUnlessConfigured) {

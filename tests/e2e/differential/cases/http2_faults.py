@@ -141,7 +141,7 @@ CLIENT_FAULTS = [
         ("reset of no stream", [Frame(RST_STREAM, 0, 1, struct.pack(">I", 8))], 0, {}),
     )],
     h2("few streams", ask(), ask(path="/b"), ask(path="/c"), Done(1), Done(3), Done(5), listener="few-streams", log_lines=2,
-       **scripts(*[[skip_body(), delay(0.1), *reply2()]] * 3)),
+       **scripts(*[[skip_body(), delay(0.1 * number), *reply2()] for number in (1, 3, 5)])),
     h2("max requests", ask(), Done(1), ask(path="/b"), Done(3), GoneAway(2), listener="twice", linger=0.5, settle=0.3),
     h2("max requests, one more", ask(), Done(1), ask(path="/b"), Done(3), ask(path="/c"), Done(5), GoneAway(2), listener="twice", linger=0.5, settle=0.3),
     h2("connection lifetime", ask(), Done(1), GoneAway(2), listener="lifetime", linger=0.5, settle=0.4),
