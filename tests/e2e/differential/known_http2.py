@@ -21,6 +21,7 @@ HTTP2 = [
     *each("h2-client-faults", ["broken: *"], Known, r"stat\.http2\.goaway_sent", SAYS_WHY),
     Known("h2-origin-faults/bad answer: *", r"stat\.cluster\.h2\.http2\.goaway_sent", SAYS_WHY),
     *[Known(group + "/*", r"origin\.h2\.\d\.ended", NOT_WANTED, {r"origin\.h2\.\d\.ended": "(end )?reset CANCEL"}) for group in GROUPS],
+    Known("h2-fields/trailers that do not end", r"origin\.h2\.0\.ended", NOT_WANTED, {r"origin\.h2\.0\.ended": "reset CANCEL"}),
     Known("h2-origin-faults/goaway that leaves the stream out", ".*", UNPROCESSED, {r"origin\.h2\.requests": "2"}),
     Known("h2-origin-faults/goaway with an error", ".*", UNPROCESSED, {r"origin\.h2\.requests": "2"}),
     Known("h2-origin-faults/retry refused streams: not answered at goaway", r"log\.0\.attempts|stat\.cluster\.h2\.upstream_rq_retry\w*", UNPROCESSED),

@@ -166,7 +166,7 @@ PLAIN = [
     h2("two in turn", ask(), Done(1), ask(path="/one/x"), Done(3)),
     h2("two at once", ask(), ask(path="/one/x"), Done(1), Done(3), log_lines=2, h2=[skip_body(), delay(0.1), *reply2()],
        a=[delay(0.02), *reply()]),
-    h2("three to one origin", ask(path="/a"), ask(path="/a"), ask(path="/a"), Done(1), Done(3), Done(5)),
+    h2("three to one origin", ask(), Done(1), ask(path="/a"), ask(path="/a"), ask(path="/a"), Done(3), Done(5), Done(7)),
     h2("three to an origin that takes one at a time", ask(path="/narrow/a"), ask(path="/narrow/a"), ask(path="/narrow/a"), Done(1), Done(3), Done(5),
        origin={"h2": [[skip_body(), delay(0.05), *reply2()]] * 3}),
     one("once a connection", path="/once/a"),
