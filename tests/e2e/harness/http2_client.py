@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from .client import Abort, Pause, Result, connect
-from .http2 import MAX_CONCURRENT_STREAMS, ENABLE_CONNECT_PROTOCOL, Http2, error_name, frame
+from .http2_wire import MAX_CONCURRENT_STREAMS, ENABLE_CONNECT_PROTOCOL, Http2, error_name, frame
 from .wire import Message, WireError
 
 REPORTED_SETTINGS = {MAX_CONCURRENT_STREAMS: "max_concurrent_streams", ENABLE_CONNECT_PROTOCOL: "enable_connect_protocol"}

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from .http2 import PREFACE, Http2, frame
+from .http2_wire import PREFACE, Http2, frame
 from .origin import Act, Origin
 from .wire import Message, WireError
 

@@ -4,7 +4,7 @@ import struct
 
 from harness.client import Recv, play as play1, request
 from harness.config import access_log, bootstrap, cluster, hcm, listener, route, to, vhost
-from harness.http2 import (
+from harness.http2_wire import (
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame,
 )
 from harness.http2_client import Abort, Ask, Body, Cancel, Done, Frame, GoneAway, Head, More, Pause, Ready, Trailers, ask, fields, play

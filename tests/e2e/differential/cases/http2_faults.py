@@ -5,7 +5,7 @@ import struct
 from harness.client import Abort, Pause, Recv, RecvBytes, ShutWrite, request
 from harness.config import cluster, route, to, vhost
 from harness.hpack import encode
-from harness.http2 import (
+from harness.http2_wire import (
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
     ENABLE_CONNECT_PROTOCOL, MAX_CONCURRENT_STREAMS,
 )
