@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sidecar/base/text.h"
 #include "xds/any.h"
 #include "xds/translate.h"
 #include "xds/translate_common.h"
@@ -33,6 +34,8 @@ void check_cluster_fields(const v3::Cluster& message, const FieldPath& at) {
                 "dns_lookup_family",
                 "alt_stat_name",
                 "cluster_type",
+                "original_dst_lb_config",
+                "cleanup_interval",
                 "per_connection_buffer_limit_bytes",
                 "max_requests_per_connection",
                 "common_http_protocol_options",
@@ -53,9 +56,8 @@ void check_cluster_fields(const v3::Cluster& message, const FieldPath& at) {
                 "transport_socket",
                 "metadata",
                 "upstream_connection_options",
-                "upstream_http_protocol_options",
                 "load_balancing_policy"},
-               {"wait_for_warm_on_init", "cleanup_interval", "ignore_health_on_host_removal",
+               {"wait_for_warm_on_init", "ignore_health_on_host_removal",
                 "close_connections_on_host_health_failure", "track_timeout_budgets",
                 "track_cluster_stats", "lrs_report_endpoint_metrics"});
 }
@@ -79,6 +81,37 @@ void take_custom_type(const v3::Cluster::CustomClusterType& message, const Field
   }
 }
 
+void take_original_dst(const v3::Cluster& message, const FieldPath& at, config::Cluster& to) {
+  to.type = config::Cluster::Type::kOriginalDst;
+  to.original_dst = std::make_unique<config::OriginalDst>();
+  config::OriginalDst& original = *to.original_dst;
+  if (message.has_load_assignment())
+    at.field("load_assignment")
+        .problem(
+            "has no place in an ORIGINAL_DST cluster, whose endpoints are where connections "
+            "were going; remove it");
+  if (message.has_cleanup_interval())
+    original.cleanup_interval = millis(message.cleanup_interval(), at.field("cleanup_interval"));
+  if (!message.has_original_dst_lb_config()) return;
+  const auto& config = message.original_dst_lb_config();
+  const FieldPath place = at.field("original_dst_lb_config");
+  check_fields(config, place,
+               {"use_http_header", "http_header_name", "upstream_port_override", "metadata_key"});
+  if (config.use_http_header())
+    original.header = lower_copy(config.http_header_name().empty() ? "x-envoy-original-dst-host"
+                                                                   : config.http_header_name());
+  else if (!config.http_header_name().empty())
+    place.field("http_header_name").problem("needs use_http_header: true");
+  if (config.has_upstream_port_override()) {
+    if (config.upstream_port_override().value() > 65535)
+      place.field("upstream_port_override").problem("must be at most 65535");
+    original.port = static_cast<uint16_t>(config.upstream_port_override().value());
+  }
+  original.metadata_namespace = config.metadata_key().key();
+  for (const auto& segment : config.metadata_key().path())
+    original.metadata_path.push_back(segment.key());
+}
+
 void take_type(const v3::Cluster& message, const FieldPath& at, config::Cluster& to) {
   if (message.has_cluster_type()) {
     take_custom_type(message.cluster_type(), at.field("cluster_type"), to);
@@ -94,6 +127,9 @@ void take_type(const v3::Cluster& message, const FieldPath& at, config::Cluster&
     case v3::Cluster::LOGICAL_DNS:
       to.type = config::Cluster::Type::kLogicalDns;
       break;
+    case v3::Cluster::ORIGINAL_DST:
+      take_original_dst(message, at, to);
+      break;
     case v3::Cluster::EDS:
       at.field("type").problem(
           "endpoints from a control plane (EDS) are not supported by this version; use STATIC or "
@@ -101,8 +137,8 @@ void take_type(const v3::Cluster& message, const FieldPath& at, config::Cluster&
       break;
     default:
       at.field("type").problem(v3::Cluster::DiscoveryType_Name(message.type()) +
-                               " is not supported by this version; use STATIC, STRICT_DNS or "
-                               "LOGICAL_DNS");
+                               " is not supported by this version; use STATIC, STRICT_DNS, "
+                               "LOGICAL_DNS or ORIGINAL_DST");
   }
 }
 
@@ -225,7 +261,8 @@ std::shared_ptr<const config::Cluster> translate_cluster(const v3::Cluster& mess
   cluster->alt_stat_name = message.alt_stat_name();
   cluster->dns = std::make_unique<config::DnsSettings>(defaults.dns);
   take_type(message, at, *cluster);
-  if (cluster->type == config::Cluster::Type::kStatic)
+  using Type = config::Cluster::Type;
+  if (cluster->type == Type::kStatic || cluster->type == Type::kOriginalDst)
     cluster->dns.reset();
   else if (!message.cluster_type().has_typed_config())
     translate_dns(message, at, *cluster->dns);
@@ -236,8 +273,9 @@ std::shared_ptr<const config::Cluster> translate_cluster(const v3::Cluster& mess
   breakers.apply_runtime(*cluster);
   translate_load_balancing(message, at, *cluster);
   translate_upstream_http(message, at, *cluster);
-  cluster->assignment =
-      translate_assignment(message.load_assignment(), cluster->type, at.field("load_assignment"));
+  if (cluster->type != Type::kOriginalDst)
+    cluster->assignment =
+        translate_assignment(message.load_assignment(), cluster->type, at.field("load_assignment"));
   if (message.has_metadata())
     cluster->metadata = metadata(message.metadata(), at.field("metadata"));
   return cluster;

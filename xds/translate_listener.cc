@@ -48,6 +48,7 @@ void check_listener_fields(const v3::Listener& message, const FieldPath& at) {
                 "tcp_backlog_size",
                 "max_connections_to_accept_per_socket_event",
                 "bind_to_port",
+                "use_original_dst",
                 "ignore_global_conn_limit",
                 "connection_balance_config"},
                {"metadata", "bypass_overload_manager"});
@@ -90,6 +91,7 @@ void take_socket(const v3::Listener& message, const FieldPath& at, Listener& to)
   to.bind_to_port = !message.has_bind_to_port() || message.bind_to_port().value();
   if (message.deprecated_v1().has_bind_to_port() && !message.has_bind_to_port())
     to.bind_to_port = message.deprecated_v1().bind_to_port().value();
+  to.use_original_dst = message.use_original_dst().value();
   to.transparent = message.transparent().value();
   to.freebind = message.freebind().value();
   if (message.has_tcp_backlog_size()) to.backlog = message.tcp_backlog_size().value();

@@ -3,6 +3,7 @@
 #include <envoy/config/core/v3/proxy_protocol.pb.h>
 #include <envoy/config/listener/v3/listener.pb.h>
 #include <envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h>
+#include <envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h>
 #include <envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h>
 #include <envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h>
 #include <fmt/format.h>
@@ -23,6 +24,7 @@ namespace core = envoy::config::core::v3;
 using config::ListenerFilter;
 using config::PortPredicate;
 using envoy::extensions::filters::listener::http_inspector::v3::HttpInspector;
+using envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
 using envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol;
 using envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 
@@ -121,9 +123,13 @@ bool take_filter(const v3::ListenerFilter& message, const FieldPath& at, Listene
     take_proxy_protocol(proxy, typed, to.proxy_protocol);
     return true;
   }
+  if (type == OriginalDst::descriptor()->full_name()) {
+    to.kind = ListenerFilter::Kind::kOriginalDst;
+    return true;
+  }
   not_supported(at,
-                "this version has the listener filters tls_inspector, http_inspector and "
-                "proxy_protocol; remove the listener filter");
+                "this version has the listener filters original_dst, tls_inspector, "
+                "http_inspector and proxy_protocol; remove the listener filter");
   return false;
 }
 
@@ -164,6 +170,16 @@ void translate_listener_filters(const v3::Listener& message, const FieldPath& at
     to.listener_filters_timeout =
         millis(message.listener_filters_timeout(), at.field("listener_filters_timeout"));
   to.continue_on_listener_filters_timeout = message.continue_on_listener_filters_timeout();
+  // Envoy adds the filter that the flag needs even where it is there already.
+  auto is_original_dst = [](const ListenerFilter& f) {
+    return f.kind == ListenerFilter::Kind::kOriginalDst;
+  };
+  if (to.use_original_dst &&
+      std::none_of(to.listener_filters.begin(), to.listener_filters.end(), is_original_dst)) {
+    ListenerFilter filter;
+    filter.kind = ListenerFilter::Kind::kOriginalDst;
+    to.listener_filters.push_back(std::move(filter));
+  }
   bool needed = std::any_of(
       to.chains.begin(), to.chains.end(),
       [&to](const config::FilterChain& chain) { return needs_tls_inspector(to, chain); });

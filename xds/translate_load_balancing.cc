@@ -2,6 +2,7 @@
 // extension messages of load_balancing_policy (translate.h).
 
 #include <envoy/config/cluster/v3/cluster.pb.h>
+#include <envoy/extensions/load_balancing_policies/cluster_provided/v3/cluster_provided.pb.h>
 #include <envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h>
 #include <envoy/extensions/load_balancing_policies/random/v3/random.pb.h>
 #include <envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h>
@@ -16,6 +17,7 @@ namespace {
 
 namespace v3 = envoy::config::cluster::v3;
 namespace policies = envoy::extensions::load_balancing_policies;
+using policies::cluster_provided::v3::ClusterProvided;
 using policies::least_request::v3::LeastRequest;
 using policies::random::v3::Random;
 using policies::round_robin::v3::RoundRobin;
@@ -74,6 +76,12 @@ void take_lb_policy(const v3::Cluster& message, const FieldPath& at, config::Clu
     case v3::Cluster::RANDOM:
       to.lb = config::Cluster::Lb::kRandom;
       break;
+    case v3::Cluster::CLUSTER_PROVIDED:
+      if (to.type == config::Cluster::Type::kOriginalDst) return;
+      at.field("lb_policy")
+          .problem("CLUSTER_PROVIDED is for clusters of type ORIGINAL_DST; " +
+                   std::string(kRemedy));
+      return;
     case v3::Cluster::LOAD_BALANCING_POLICY_CONFIG:
       at.field("load_balancing_policy").missing("is required with LOAD_BALANCING_POLICY_CONFIG");
       return;
@@ -134,6 +142,9 @@ void take_policy(const google::protobuf::Any& any, const FieldPath& at, config::
     if (policy.has_slow_start_config())
       take_slow_start(policy.slow_start_config(), at.field("slow_start_config"), to);
     take_locality(policy.locality_lb_config(), to);
+  } else if (type == ClusterProvided::descriptor()) {
+    if (to.type != config::Cluster::Type::kOriginalDst)
+      at.problem("ClusterProvided is for clusters of type ORIGINAL_DST; " + std::string(kRemedy));
   } else {
     at.problem(type->full_name() +
                " is not supported by this version; use the RoundRobin, LeastRequest or Random "
@@ -161,6 +172,9 @@ void translate_load_balancing(const v3::Cluster& message, const FieldPath& at,
                               config::Cluster& to) {
   if (message.has_common_lb_config())
     take_common(message.common_lb_config(), at.field("common_lb_config"), to);
+  if (to.type == config::Cluster::Type::kOriginalDst && !message.has_load_balancing_policy() &&
+      message.lb_policy() != v3::Cluster::CLUSTER_PROVIDED)
+    at.field("lb_policy").problem("must be CLUSTER_PROVIDED in an ORIGINAL_DST cluster");
   // The extension's settings replace lb_policy and its configuration.
   if (message.has_load_balancing_policy())
     take_policies(message.load_balancing_policy(), at.field("load_balancing_policy"), to);

@@ -14,6 +14,7 @@
 
 #include "sidecar/base/address.h"
 #include "sidecar/config/http2.h"
+#include "sidecar/config/original_dst.h"
 #include "sidecar/config/upstream_proxy_protocol.h"
 #include "sidecar/config/value.h"
 
@@ -122,7 +123,7 @@ struct UpstreamHttp {
 };
 
 struct Cluster {
-  enum class Type : uint8_t { kStatic, kStrictDns, kLogicalDns };
+  enum class Type : uint8_t { kStatic, kStrictDns, kLogicalDns, kOriginalDst };
   enum class Lb : uint8_t { kRoundRobin, kLeastRequest, kRandom };
   std::string name;
   std::string alt_stat_name;
@@ -140,7 +141,8 @@ struct Cluster {
   std::shared_ptr<const Assignment> assignment;
   // The parts that most clusters leave at their defaults; null means all defaults.
   std::unique_ptr<SlowStart> slow_start;
-  std::unique_ptr<DnsSettings> dns;  // always set for the DNS types
+  std::unique_ptr<DnsSettings> dns;           // always set for the DNS types
+  std::unique_ptr<OriginalDst> original_dst;  // of that type alone
   std::unique_ptr<UpstreamHttp> http;
   std::unique_ptr<TcpKeepalive> keepalive;
   std::unique_ptr<Address> bind_source;

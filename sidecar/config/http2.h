@@ -12,7 +12,10 @@ struct Http2Protocol {
   uint32_t max_concurrent_streams = 1024;
   uint32_t stream_window = 16 * 1024 * 1024;
   uint32_t connection_window = 24 * 1024 * 1024;
-  // RFC 8441: extended CONNECT is announced to clients.
+  // What an endpoint may send of each response at first, however wide stream_window is. The window
+  // widens as the response is taken, so that many that nobody reads do not fill the memory.
+  uint32_t first_window = 16 * 1024;
+  // RFC 8441: extended CONNECT. To clients it is announced; towards endpoints it permits its use.
   bool allow_connect = false;
   // A malformed message costs its stream (true) or, by default, the connection.
   bool reset_malformed_streams = false;

@@ -182,6 +182,8 @@ struct Listener {
   bool ipv4_compat = false;
   bool reuse_port = true;
   bool bind_to_port = true;
+  // Connections go on to the listener of their original destination, where there is one.
+  bool use_original_dst = false;
   bool transparent = false;
   bool freebind = false;
   uint32_t backlog = 4096;

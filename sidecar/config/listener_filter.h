@@ -55,7 +55,7 @@ struct ProxyProtocolFilter {
 };
 
 struct ListenerFilter {
-  enum class Kind : uint8_t { kTlsInspector, kHttpInspector, kProxyProtocol };
+  enum class Kind : uint8_t { kTlsInspector, kHttpInspector, kProxyProtocol, kOriginalDst };
   Kind kind = Kind::kTlsInspector;
   std::vector<PortPredicate> disabled;  // none or one
   ProxyProtocolFilter proxy_protocol;

@@ -62,6 +62,11 @@ std::optional<Http2Count> Http2Limits::on_batch(uint64_t written, uint64_t unsen
   return check_control();
 }
 
+std::optional<Http2Count> Http2Limits::check_queued(std::size_t queued) const {
+  if (queued > config_.max_outbound_frames) return Http2Count::kOutboundFlood;
+  return check_control();
+}
+
 std::optional<Http2Count> Http2Limits::check_control() const {
   if (unsent_control_ + queued_control_ > config_.max_outbound_control_frames)
     return Http2Count::kOutboundControlFlood;

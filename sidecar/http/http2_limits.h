@@ -2,6 +2,7 @@
 // What an HTTP/2 peer may do to a connection before it counts as abuse: counts of frames by kind
 // against Envoy's limits. Pure arithmetic; a member of a session, single thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -47,12 +48,16 @@ class Http2Limits {
   // Outbound. Control frames are PING, SETTINGS and RST_STREAM: what a peer can make this side say
   // without asking for anything.
   void on_control_queued() { ++queued_control_; }
+  // Some of what was asked for is never written, as the reset of a stream that has just ended.
+  void on_queue_empty() { queued_control_ = 0; }
   void on_frame_written(bool control, bool data);
   // At the end of a batch of frames: so many bytes were written in all, and so many have not left.
   std::optional<Http2Count> on_batch(uint64_t written, uint64_t unsent);
-  [[nodiscard]] std::optional<Http2Count> check_control() const;
+  // `queued`: frames of any kind that are asked for and not yet written.
+  [[nodiscard]] std::optional<Http2Count> check_queued(std::size_t queued) const;
 
  private:
+  [[nodiscard]] std::optional<Http2Count> check_control() const;
   // Frames that end at one place of the output.
   struct Batch {
     uint64_t end;

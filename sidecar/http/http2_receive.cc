@@ -148,6 +148,7 @@ struct Http2Fields {
     Http2Session& s = session(user_data);
     if (error == NGHTTP2_ERR_REFUSED_STREAM || error == NGHTTP2_ERR_STREAM_CLOSED) {
       s.count(Http2Count::kStreamRefused);
+      s.abuse_.on_control_queued();
       // What follows the refused head was on its way.
       if (s.role_ == Role::kServer) s.closed_.add(frame->hd.stream_id, false);
       return 0;
@@ -169,12 +170,13 @@ struct Http2Fields {
       nghttp2_session_consume(native, id, size);
       return 0;
     }
-    auto bytes = static_cast<uint32_t>(size);
-    stream->unconsumed_ += bytes;
+    // Streams that nobody reads must not use up what an endpoint may send for others.
+    if (s.role_ == Role::kClient) nghttp2_session_consume_connection(native, size);
+    stream->unconsumed_ += static_cast<uint32_t>(size);
     stream->on_body({reinterpret_cast<const char*>(data), size});
     // The stream may have been paused or have left, which takes its bytes along.
     if (stream->paused_ || stream->session_ != &s) return 0;
-    nghttp2_session_consume(native, id, std::exchange(stream->unconsumed_, 0));
+    s.credit(*stream, std::exchange(stream->unconsumed_, 0));
     return 0;
   }
 

@@ -133,13 +133,22 @@ struct Http2Sending {
     return out.size() < s.most_ ? 0 : NGHTTP2_ERR_PAUSE;
   }
 
+  // A client that makes this side reset its streams costs as much as one that resets them itself.
+  static void on_reset_sent(Http2Session& s, uint32_t code) {
+    s.count(Http2Count::kTxReset);
+    if (code != NGHTTP2_PROTOCOL_ERROR && code != NGHTTP2_FLOW_CONTROL_ERROR &&
+        code != NGHTTP2_STREAM_CLOSED && code != NGHTTP2_FRAME_SIZE_ERROR)
+      return;
+    if (auto what = s.abuse_.on_reset(s.now_)) s.flood(*what);
+  }
+
   static int on_sent(nghttp2_session* native, const nghttp2_frame* frame, void* user_data) {
     Http2Session& s = session(user_data);
     const nghttp2_frame_hd& head = frame->hd;
     bool control = head.type == NGHTTP2_PING || head.type == NGHTTP2_SETTINGS ||
                    head.type == NGHTTP2_RST_STREAM;
     s.abuse_.on_frame_written(control, head.type == NGHTTP2_DATA);
-    if (head.type == NGHTTP2_RST_STREAM) s.count(Http2Count::kTxReset);
+    if (head.type == NGHTTP2_RST_STREAM) on_reset_sent(s, frame->rst_stream.error_code);
     if (head.type == NGHTTP2_GOAWAY) {
       // The announcement of a drain is not yet the GOAWAY that counts.
       constexpr int32_t kNoticeId = 0x7fffffff;
@@ -173,6 +182,7 @@ bool Http2Session::open(Http2Stream& stream, const RequestHead& head, bool end, 
   if (id < 0) return false;
   abuse_.on_stream();
   attach(stream, id);
+  stream.window_ = first_window();
   stream.local_ended_ = stream.end_ = end;
   want_output();
   return true;

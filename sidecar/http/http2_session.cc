@@ -80,7 +80,7 @@ Http2Session::Http2Session(Role role, Http2Events& events, const config::Http2Pr
   } else {
     entries[count++] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
   }
-  entries[count++] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, config.stream_window};
+  entries[count++] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, first_window()};
   if (config.hpack_table_size != NGHTTP2_DEFAULT_HEADER_TABLE_SIZE)
     entries[count++] = {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, config.hpack_table_size};
   nghttp2_submit_settings(native_, NGHTTP2_FLAG_NONE, entries, count);
@@ -112,16 +112,23 @@ void Http2Session::detach(Http2Stream& stream, bool peer_ended) {
   stream.out_.clear();
   nghttp2_session_set_stream_user_data(native_, stream.id_, nullptr);
   // What was received and never read must not shrink the connection's window for ever.
-  if (uint32_t rest = std::exchange(stream.unconsumed_, 0); rest > 0) {
+  uint32_t rest = std::exchange(stream.unconsumed_, 0);
+  if (rest > 0 && role_ == Role::kServer) {
     nghttp2_session_consume_connection(native_, rest);
     want_output();
   }
 }
 
 void Http2Session::flood(Http2Count what) {
-  if (std::exchange(flooded_, true)) return;
+  if (flooded_) return;
   count(what);
+  end_abused();
+}
+
+void Http2Session::end_abused() {
+  if (std::exchange(flooded_, true)) return;
   nghttp2_session_terminate_session(native_, NGHTTP2_ENHANCE_YOUR_CALM);
+  want_output();
 }
 
 void Http2Session::refuse(Http2Stream& stream, std::string_view details, bool reset) {
@@ -181,7 +188,8 @@ Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
   if (taken == NGHTTP2_ERR_FLOODED) flood(Http2Count::kOutboundControlFlood);
   if (taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) flood(Http2Count::kContinuationFlood);
   if (taken >= 0)
-    if (auto what = abuse_.check_control()) flood(*what);
+    if (auto what = abuse_.check_queued(nghttp2_session_get_outbound_queue_size(native_)))
+      flood(*what);
   if (taken < 0 || flooded_ || malformed_) {
     over_ = true;
     return fail({Code::kProtocol, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
@@ -217,6 +225,7 @@ Result<Unit> Http2Session::flush(Buffer& out, std::size_t most) {
   CHECK(!feeding_ && out_ == nullptr);
   output_wanted_ = false;
   TRY(Unit done, write_frames(out, most));
+  if (nghttp2_session_get_outbound_queue_size(native_) == 0) abuse_.on_queue_empty();
   if (auto what = abuse_.on_batch(written_, out.size())) {
     if (!std::exchange(flooded_, true)) count(*what);
     over_ = true;
@@ -240,8 +249,29 @@ void Http2Session::resume(Http2Stream& stream) {
   stream.paused_ = false;
   uint32_t waiting = std::exchange(stream.unconsumed_, 0);
   if (waiting == 0 || stream.session_ == nullptr) return;
-  nghttp2_session_consume(native_, stream.id_, waiting);
+  credit(stream, waiting);
   if (nghttp2_session_want_write(native_) != 0) want_output();
+}
+
+void Http2Session::credit(Http2Stream& stream, uint32_t size) {
+  if (role_ == Role::kServer) {
+    nghttp2_session_consume(native_, stream.id_, size);
+    return;
+  }
+  // The connection's part was credited when the bytes came.
+  stream.taken_ += size;
+  if (stream.taken_ >= stream.window_ / 2 && !stream.remote_ended_) adjust_window(stream);
+  nghttp2_session_consume_stream(native_, stream.id_, size);
+}
+
+void Http2Session::adjust_window(Http2Stream& stream) {
+  stream.taken_ = 0;
+  std::size_t wanted = config_.first_window + stream.wider_window();
+  auto window = static_cast<uint32_t>(std::min<std::size_t>(wanted, config_.stream_window));
+  if (window == stream.window_) return;
+  stream.window_ = window;
+  nghttp2_session_set_local_window_size(native_, NGHTTP2_FLAG_NONE, stream.id_,
+                                        static_cast<int32_t>(window));
 }
 
 void Http2Session::reset(Http2Stream& stream, Http2Error code) {

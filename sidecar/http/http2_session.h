@@ -3,6 +3,7 @@
 // bytes in, events out to streams; messages in, bytes out. Windows are credited as the owner
 // consumes; validation and limits are this side's. Owned by a connection; single thread.
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -79,6 +80,8 @@ class Http2Session {
   void ping();
   // Announces the end; streams that are on their way are still served.
   void shutdown_notice();
+  // The connection ends for what the peer has done: GOAWAY, and then over().
+  void end_abused();
   // No further streams; those that exist go on.
   void goaway(Http2Error code);
 
@@ -141,6 +144,14 @@ class Http2Session {
   void wake(Http2Stream& stream);
   void cut_off(Http2Stream& stream);
   void settle();
+  // The stream's owner has taken so many bytes: its peer may send as many more.
+  void credit(Http2Stream& stream, uint32_t size);
+  void adjust_window(Http2Stream& stream);
+  // That the peer has for a stream at first.
+  [[nodiscard]] uint32_t first_window() const {
+    if (role_ == Role::kServer) return config_.stream_window;
+    return std::min(config_.stream_window, config_.first_window);
+  }
 
   Role role_;
   Http2Events& events_;

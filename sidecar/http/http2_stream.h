@@ -72,6 +72,9 @@ class Http2Stream : public TaggedNode<Http2Stream> {
   virtual void on_message_end(Headers* trailers) = 0;
   // The stream has left the session; no event follows.
   virtual void on_closed(const Http2End& end) = 0;
+  // Clients: how much more than the first window may be on its way to this stream. Asked again and
+  // again as bytes are taken; a smaller answer narrows the window as they are.
+  virtual std::size_t wider_window() { return 0; }
   // unsent() has fallen below half of the session's share of a stream after having been above.
   virtual void on_drained() {}
 
@@ -88,6 +91,8 @@ class Http2Stream : public TaggedNode<Http2Stream> {
   Headers* trailers_in_ = nullptr;
   int32_t id_ = 0;
   uint32_t unconsumed_ = 0;  // received, and not credited to the peer yet
+  uint32_t window_ = 0;      // clients: that the peer was granted
+  uint32_t taken_ = 0;       // ... and of which so much was taken since wider_window() was asked
   uint32_t header_bytes_ = 0;
   uint16_t header_count_ = 0;
   bool head_done_ = false;  // the final head has been received

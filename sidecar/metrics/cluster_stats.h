@@ -79,6 +79,8 @@ inline Scope cluster_scope(std::string_view name) {
        "Times reading from upstream resumed.")                                                     \
   CELL(Counter, upstream_flow_control_backed_up_total, "Times an upstream connection backed up.")  \
   CELL(Counter, upstream_flow_control_drained_total, "Times a backed up connection drained.")      \
+  CELL(Counter, original_dst_host_invalid,                                                         \
+       "Requests of an ORIGINAL_DST cluster without an address.")                                  \
   CELL(Counter, lb_healthy_panic, "Picks among all endpoints because too few were healthy.")       \
   CELL(Counter, bind_errors, "Failures to bind to the configured source address.")
 PILLION_STATS(ClusterStats, PILLION_CLUSTER_STATS)

@@ -61,6 +61,8 @@ inline Scope http_scope(std::string_view stat_prefix) {
   CELL(Counter, downstream_rq_overload_close, "Requests refused by overload control.")             \
   CELL(Counter, downstream_rq_rx_reset, "Requests reset by the client.")                           \
   CELL(Counter, downstream_rq_tx_reset, "Requests reset by this side.")                            \
+  CELL(Counter, downstream_rq_too_many_premature_resets,                                           \
+       "Connections closed for streams reset before a response.")                                  \
   CELL(Counter, downstream_rq_too_large, "Requests whose body was too large to be buffered.")      \
   CELL(Counter, downstream_rq_non_relative_path, "Requests whose path is not a path.")             \
   CELL(Counter, downstream_rq_response_before_rq_complete, "Responses that overtook the request.") \

@@ -76,12 +76,14 @@ PILLION_STATS(ProxyProtocolErrorStats, PILLION_PROXY_PROTOCOL_ERROR_STATS)
 
 // Under "listener.<address>.": upstream connections begun before the client's first byte, and those
 // of them that another filter chain's bytes made useless.
-#define PILLION_DETECTION_STATS(CELL, NAMED)                                                \
-  CELL(Counter, detection_early_connect,                                                    \
-       "Upstream connections begun before it was clear "                                    \
-       "which filter chain is meant.")                                                      \
-  CELL(Counter, detection_early_connect_unused, "Of those, the ones that were not needed.") \
-  CELL(Counter, detection_server_first, "Connections on which the server spoke first.")
+#define PILLION_DETECTION_STATS(CELL, NAMED)                                                  \
+  CELL(Counter, detection_early_connect,                                                      \
+       "Upstream connections begun before it was clear "                                      \
+       "which filter chain is meant.")                                                        \
+  CELL(Counter, detection_early_connect_unused, "Of those, the ones that were not needed.")   \
+  CELL(Counter, detection_server_first, "Connections on which the server spoke first.")       \
+  CELL(Counter, original_dst_unknown, "Connections whose original destination is not known.") \
+  CELL(Counter, original_dst_loop, "Connections to the listener itself, not redirected ones.")
 PILLION_STATS(DetectionStats, PILLION_DETECTION_STATS)
 
 }  // namespace pillion::metrics

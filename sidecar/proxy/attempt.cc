@@ -121,6 +121,10 @@ void Attempt::on_response_failed(const upstream::AttemptFailure& failure) {
   stream_.on_attempt_failed(end, failure);
 }
 
+std::size_t Attempt::response_window() {
+  return stream_.response_window();
+}
+
 void Attempt::on_request_drained() {
   stream_.on_attempt_drained();
 }

@@ -63,6 +63,7 @@ class Attempt final : public upstream::PoolWaiter, public upstream::ResponseEven
   void on_connection_leaving() override;
   void on_response_end(http::Headers* trailers) override;
   void on_response_failed(const upstream::AttemptFailure& failure) override;
+  std::size_t response_window() override;
   void on_request_drained() override;
   void note_wire(const upstream::Exchange& exchange);
   // Gives limits and gauges back; true the first time.

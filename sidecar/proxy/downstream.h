@@ -4,6 +4,7 @@
 // connection ends, and holds nothing of size while idle. Owned by its Worker through the loop's
 // deletion list; worker thread.
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -66,6 +67,9 @@ class Downstream final : public Inbound,
   void send_end(const http::Headers* trailers) override;
   void start_tunnel() override;
   bool clogged() override { return connection_.clogged(); }
+  std::size_t response_window() override {
+    return facts_.buffer_limit - std::min<std::size_t>(facts_.buffer_limit, connection_.unsent());
+  }
   void pause_request() override { connection_.pause_reads(); }
   void resume_request() override { connection_.resume_reads(); }
   void close_after_response() override { close_after_ = true; }

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kMaxOutput = 256 * 1024;
 // What one stream may keep before its source is paused.
 constexpr std::size_t kStreamShare = 64 * 1024;
+// Envoy's overload.premature_reset_total_stream_count.
+constexpr uint64_t kResetLimit = 500;
 
 http::CodecLimits limits_of(const config::HttpConnectionManager& config) {
   return {config.max_request_headers_kb * 1024, config.max_headers_count};
@@ -142,6 +144,25 @@ void Http2Downstream::note_output() {
 bool Http2Downstream::clogged(http::Http2Stream& stream) {
   if (session_.clogged(stream) || owner_.connection_.clogged()) return true;
   return over_ && (stream.unsent() > 0 || session_.window_shut(stream));
+}
+
+std::size_t Http2Downstream::share_of(Http2ServerStream& stream) {
+  promised_ -= stream.promised_;
+  std::size_t used = std::min(limit_, promised_ + held());
+  stream.promised_ = (limit_ - used) / 2;
+  promised_ += stream.promised_;
+  return stream.promised_;
+}
+
+void Http2Downstream::note_closed(bool premature) {
+  ++closed_;
+  if (!premature) return;
+  ++premature_;
+  // As Envoy counts: also once it is clear that good ones cannot make up for it before the limit.
+  if (premature_ * 2 < std::max(closed_, kResetLimit)) return;
+  if (std::exchange(abused_, true)) return;
+  owner_.http_.stats().downstream_rq_too_many_premature_resets.add();
+  session_.end_abused();
 }
 
 http::Http2Stream* Http2Downstream::on_stream(http::StreamId) {

@@ -52,6 +52,12 @@ class Http2Downstream final : public http::Http2Events, public io::IterationEnd 
   // source.
   void note_output();
   [[nodiscard]] bool clogged(http::Http2Stream& stream);
+  // What may be on its way for a stream: half of what the limit leaves after all others, so that
+  // there is some left for the next, and equal streams converge to equal shares.
+  [[nodiscard]] std::size_t share_of(Http2ServerStream& stream);
+  // Streams that a client opens only to have them end before a response are abuse, by Envoy's
+  // measure: more than half of 500.
+  void note_closed(bool premature);
   [[nodiscard]] std::size_t held() const;
   [[nodiscard]] std::size_t direct_limit() const;
   void on_stream_over();
@@ -68,7 +74,11 @@ class Http2Downstream final : public http::Http2Events, public io::IterationEnd 
   std::size_t limit_;                          // of bytes held for the client
   std::size_t streams_ = 0;
   std::size_t active_ = 0;
-  bool over_ = false;  // held() has passed the limit, and not fallen to half of it
+  std::size_t promised_ = 0;  // to sources of responses, and not here yet
+  uint64_t closed_ = 0;       // streams so far
+  uint64_t premature_ = 0;    // ... of which so many were reset early and without a response
+  bool over_ = false;         // held() has passed the limit, and not fallen to half of it
+  bool abused_ = false;
   bool draining_ = false;
   bool last_goaway_ = false;
   bool ping_sent_ = false;
@@ -100,6 +110,7 @@ class Http2ServerStream final : public io::Disposable,
   void send_end(const http::Headers* trailers) override;
   void start_tunnel() override { tunnel_ = true; }
   bool clogged() override { return connection_.clogged(*this); }
+  std::size_t response_window() override { return connection_.share_of(*this); }
   void pause_request() override { connection_.session_.pause(*this); }
   void resume_request() override { connection_.session_.resume(*this); }
   // Says something about HTTP/1.1 connections; this one serves on.
@@ -120,6 +131,7 @@ class Http2ServerStream final : public io::Disposable,
   Http2Downstream& connection_;
   uint64_t received_ = 0;
   uint64_t sent_ = 0;
+  std::size_t promised_ = 0;  // of the connection's, for this response
   std::unique_ptr<io::Timer> flush_timer_;
   std::unique_ptr<io::Timer> rest_timer_;
   bool head_request_ = false;

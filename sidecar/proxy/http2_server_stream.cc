@@ -7,6 +7,13 @@
 
 namespace pillion::proxy {
 
+namespace {
+
+// Envoy's overload.premature_reset_min_stream_lifetime_seconds.
+constexpr Duration kPremature = std::chrono::seconds(1);
+
+}  // namespace
+
 Http2ServerStream::Http2ServerStream(Http2Downstream& connection)
     : connection_(connection),
       stream_(Stream::make(*this, connection.owner_.worker_, connection.owner_.http_,
@@ -33,8 +40,12 @@ void Http2ServerStream::on_message_end(http::Headers* trailers) {
 }
 
 void Http2ServerStream::on_closed(const http::Http2End& end) {
+  Time begun = stream_->info().times.start;
+  bool early = connection_.owner_.worker_.loop.now() - begun <= kPremature;
+  bool premature = !end.complete && early && !stream_->head_sent();
   if (!done_) stream_->on_downstream_reset(end.details, end.remote);
   dispose();
+  connection_.note_closed(premature);
 }
 
 void Http2ServerStream::on_drained() {
@@ -90,6 +101,7 @@ void Http2ServerStream::wire_bytes(uint64_t& received, uint64_t& sent) {
 void Http2ServerStream::on_stream_done(bool /*intact*/, bool reset) {
   done_ = true;
   --connection_.active_;
+  connection_.promised_ -= std::exchange(promised_, 0);
   http::Http2Session& session = connection_.session_;
   if (connection_.gone_ || !attached()) {
     dispose();

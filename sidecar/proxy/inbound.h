@@ -37,6 +37,7 @@ struct Inspection {
   std::vector<std::string> protocols;  // of ALPN, or what the HTTP inspector found
   std::unique_ptr<config::Metadata> metadata;
   bool proxied = false;             // a PROXY header named the ends
+  bool restored = false;            // the destination is what it was before it was redirected
   std::vector<net::ProxyTlv> tlvs;  // those to be passed on
 };
 

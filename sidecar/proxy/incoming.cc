@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "sidecar/net/original_dst.h"
 #include "sidecar/proxy/downstream.h"
 #include "sidecar/proxy/listener_log.h"
 #include "sidecar/proxy/tcp_tunnel.h"
@@ -113,20 +114,23 @@ bool Incoming::read() {
 }
 
 void Incoming::inspect() {
-  const auto& filters = listener_->filters();
-  while (filter_ < filters.size()) {
-    switch (run(*filters[filter_])) {
-      case Step::kDone:
-        ++filter_;
-        break;
-      case Step::kWait:
-        connect_early();
-        return;
-      case Step::kClose:
-        close();
-        return;
+  do {
+    while (filter_ < listener_->filters().size()) {
+      switch (run(*listener_->filters()[filter_])) {
+        case Step::kDone:
+          ++filter_;
+          break;
+        case Step::kWait:
+          // Where nothing has come yet, silence means what the other listener says it does.
+          if (held_.empty() && move_on()) continue;
+          connect_early();
+          return;
+        case Step::kClose:
+          close();
+          return;
+      }
     }
-  }
+  } while (move_on());
   hand_on(choose());
 }
 
@@ -140,8 +144,45 @@ Incoming::Step Incoming::run(const ListenerFilterRuntime& filter) {
       return run_http(filter);
     case Kind::kProxyProtocol:
       return run_proxy_protocol(filter);
+    case Kind::kOriginalDst:
+      return run_original_dst();
   }
   return Step::kDone;
+}
+
+Incoming::Step Incoming::run_original_dst() {
+  metrics::DetectionStats& stats = listener_->detection_stats();
+  std::optional<Address> original = net::original_destination(fd_.number());
+  if (!original) {
+    stats.original_dst_unknown.add();
+    return Step::kDone;
+  }
+  // Who connects to the listener itself gets what its filter chains say, but must not be sent to
+  // where it came from.
+  for (const Address& own : listener_->config().addresses) {
+    if (*original == own || (own.is_any() && own.port() == original->port())) {
+      stats.original_dst_loop.add();
+      return Step::kDone;
+    }
+  }
+  local_ = *original;
+  inspection_->restored = true;
+  return Step::kDone;
+}
+
+bool Incoming::move_on() {
+  if (moved_ || !listener_->config().use_original_dst || !inspection_->restored) return false;
+  const auto* next = worker_.snapshot->listener_for(local_);
+  if (next == nullptr || *next == listener_) return false;
+  moved_ = true;
+  listener_->stats().downstream_pre_cx_active.sub();
+  listener_ = *next;
+  listener_->stats().downstream_pre_cx_active.add();
+  // Its filters begin at the first byte again.
+  filter_ = 0;
+  tls_ = {};
+  http_ = {};
+  return true;
 }
 
 Incoming::Step Incoming::run_tls(const ListenerFilterRuntime& filter) {
@@ -262,7 +303,7 @@ void Incoming::connect_early() {
   listener_->detection_stats().detection_early_connect.add();
   early_ =
       std::make_unique<TcpConnector>(worker_, *this, TcpTunnel::plan(*chain->tcp, worker_.random));
-  early_->start({remote_, local_, &inspection_->tlvs});
+  early_->start({remote_, local_, &inspection_->tlvs, inspection_->restored});
 }
 
 void Incoming::on_upstream_ready(upstream::TcpConnection& connection) {

@@ -64,6 +64,10 @@ class Incoming final : public Inbound,
   Step run_tls(const ListenerFilterRuntime& filter);
   Step run_http(const ListenerFilterRuntime& filter);
   Step run_proxy_protocol(const ListenerFilterRuntime& filter);
+  Step run_original_dst();
+  // Goes on as a connection of the listener that its original destination belongs to, if there is
+  // one: once.
+  bool move_on();
   void take_proxy_header(const ListenerFilterRuntime& filter, net::ProxyHeader header);
   void connect_early();
   void on_timeout();
@@ -91,6 +95,7 @@ class Incoming final : public Inbound,
   const ChainRuntime* early_chain_ = nullptr;
   std::unique_ptr<TcpConnector> early_;
   upstream::TcpConnection* upstream_ = nullptr;
+  bool moved_ = false;       // another listener has handed it over
   bool early_lost_ = false;  // the endpoint has reset the early connection
   bool gone_ = false;
 };

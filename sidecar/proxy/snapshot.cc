@@ -107,6 +107,8 @@ std::unique_ptr<ListenerFilterRuntime> compile_filter(const config::ListenerFilt
       runtime->http_stats = std::make_unique<metrics::PerWorker<metrics::HttpInspectorStats>>(
           metrics, metrics::http_inspector_scope());
       break;
+    case config::ListenerFilter::Kind::kOriginalDst:
+      break;
     case config::ListenerFilter::Kind::kProxyProtocol:
       runtime->proxy_stats = std::make_unique<metrics::PerWorker<metrics::ProxyProtocolStats>>(
           metrics, metrics::proxy_protocol_scope(filter.proxy_protocol.stat_prefix));
@@ -149,6 +151,20 @@ const ChainRuntime* ListenerRuntime::choose(const ConnectionTraits& traits) cons
   if (!plain) index = match_chain(matches_, traits);
   if (index >= 0) return &chains_[static_cast<std::size_t>(index)];
   return default_chain_ ? &*default_chain_ : nullptr;
+}
+
+const std::shared_ptr<const ListenerRuntime>* Snapshot::listener_for(
+    const Address& destination) const {
+  const std::shared_ptr<const ListenerRuntime>* of_port = nullptr;
+  for (const auto& listener : listeners) {
+    for (const Address& address : listener->config().addresses) {
+      if (address == destination) return &listener;
+      bool same = address.port() == destination.port() &&
+                  (address.family() == destination.family() || listener->config().ipv4_compat);
+      if (of_port == nullptr && same && address.is_ip() && address.is_any()) of_port = &listener;
+    }
+  }
+  return of_port;
 }
 
 Result<std::shared_ptr<const Snapshot>, Problem> compile_snapshot(

@@ -154,6 +154,10 @@ class ListenerRuntime {
 struct Snapshot {
   uint64_t generation = 0;
   std::vector<std::shared_ptr<const ListenerRuntime>> listeners;
+  // The listener for a destination: of that very address, else of its port on all addresses. Null:
+  // none.
+  [[nodiscard]] const std::shared_ptr<const ListenerRuntime>* listener_for(
+      const Address& destination) const;
 };
 
 // Problem names the listener and what cannot be compiled.

@@ -38,6 +38,9 @@ class StreamOwner {
   // Both ways pass bytes untouched from now on.
   virtual void start_tunnel() = 0;
   [[nodiscard]] virtual bool clogged() = 0;
+  // How much of the response may be on its way here besides a first piece; reserved until the
+  // stream asks again or is done.
+  virtual std::size_t response_window() = 0;
   virtual void pause_request() = 0;
   virtual void resume_request() = 0;
   // The connection ends after this response.
@@ -111,6 +114,7 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void on_attempt_end(http::Headers* trailers);
   void on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& failure);
   void on_attempt_drained();
+  [[nodiscard]] std::size_t response_window() { return done() ? 0 : owner_.response_window(); }
 
   Arena& arena() override { return arena_; }
   StreamInfo& info() override { return info_; }

@@ -5,6 +5,7 @@
 #include "sidecar/base/text.h"
 #include "sidecar/http/grpc.h"
 #include "sidecar/http/websocket.h"
+#include "sidecar/proxy/original_pick.h"
 #include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/stream.h"
 #include "sidecar/proxy/tcp_connector.h"
@@ -392,6 +393,14 @@ void Stream::start_attempt() {
     tried[0] = &attempt_.endpoint();
     hint.avoid = tried;
     hint.attempts = action_->retry->host_selection_attempts;
+  }
+  const Inspection* inspection = connection_.inspection.get();
+  std::optional<Address> original;
+  if (cluster_->config().original_dst != nullptr) {
+    bool restored = inspection != nullptr && inspection->restored;
+    original = original_of(cluster_->config(), {restored ? &connection_.local : nullptr, request_,
+                                                info_.dynamic_metadata});
+    if (original) hint.original = &*original;
   }
   upstream::Pool* pool = ends_connect()
                              ? cluster_->choose_raw(hint, action_->priority, tls_names())

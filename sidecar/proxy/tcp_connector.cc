@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sidecar/proxy/original_pick.h"
+
 namespace pillion::proxy {
 
 using upstream::TcpConnection;
@@ -26,6 +28,7 @@ void TcpConnector::cancel() {
 void TcpConnector::start(const ClientEnds& ends) {
   client_remote_ = ends.remote;
   client_local_ = ends.local;
+  restored_ = ends.restored;
   if (ends.tlvs != nullptr) tlvs_ = *ends.tlvs;
   try_connect();
 }
@@ -51,6 +54,9 @@ void TcpConnector::try_connect() {
   }
   upstream::PickHint hint;
   hint.now = worker_.loop.now();
+  std::optional<Address> original =
+      original_of(cluster->config(), {restored_ ? &client_local_ : nullptr, nullptr, nullptr});
+  if (original) hint.original = &*original;
   std::shared_ptr<const upstream::Endpoint> endpoint = cluster->pick(hint);
   if (endpoint == nullptr) {
     cluster->stats().upstream_cx_none_healthy.add();

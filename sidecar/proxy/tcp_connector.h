@@ -36,6 +36,7 @@ struct ClientEnds {
   const Address& remote;
   const Address& local;
   const std::vector<net::ProxyTlv>* tlvs = nullptr;
+  bool restored = false;  // `local` is where the client was going before it was redirected
 };
 
 // The header that tells an upstream who its client is.
@@ -86,6 +87,7 @@ class TcpConnector final : public upstream::TcpEvents {
   io::Timer retry_timer_;
   Address client_remote_;
   Address client_local_;
+  bool restored_ = false;
   std::vector<net::ProxyTlv> tlvs_;
   State state_ = State::kConnecting;
   ConnectFailure failure_ = ConnectFailure::kConnectFailed;

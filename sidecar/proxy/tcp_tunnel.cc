@@ -56,7 +56,8 @@ TcpConnector::Plan TcpTunnel::plan(const TcpRuntime& tcp, Random& random) {
 void TcpTunnel::start(std::string_view early) {
   if (!early.empty()) connection_.receive(early);
   connector_ = std::make_unique<TcpConnector>(worker_, *this, plan(tcp_, worker_.random));
-  connector_->start({remote_, local_, inspection_ ? &inspection_->tlvs : nullptr});
+  connector_->start({remote_, local_, inspection_ ? &inspection_->tlvs : nullptr,
+                     inspection_ != nullptr && inspection_->restored});
 }
 
 void TcpTunnel::adopt(std::unique_ptr<TcpConnector> connector, upstream::TcpConnection* upstream,

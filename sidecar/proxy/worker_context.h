@@ -12,6 +12,8 @@
 
 namespace pillion::proxy {
 
+struct Snapshot;
+
 // Written by the control thread, read by workers.
 struct ProcessState {
   std::atomic<bool> draining{false};  // responses say "connection: close"
@@ -41,6 +43,7 @@ struct WorkerContext {
   ClusterSet& clusters;
   ProcessState& process;
   DateCache dates;
+  const Snapshot* snapshot = nullptr;  // of the moment; kept by the Worker
   uint64_t next_connection_id = 0;
   std::atomic<uint64_t> active_connections{0};
   std::atomic<uint64_t> active_streams{0};

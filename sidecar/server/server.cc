@@ -182,7 +182,11 @@ void Server::fill_admin() {
 
 std::vector<BoundListener> Server::bound_listeners() const {
   std::vector<BoundListener> all;
-  for (const auto& listener : bootstrap_.listeners) all.push_back({listener->name, {}});
+  for (const auto& listener : bootstrap_.listeners) {
+    all.push_back({listener->name, {}});
+    // Without a socket of its own it is reached by the addresses that it stands for.
+    if (!listener->bind_to_port) all.back().addresses = listener->addresses;
+  }
   for (const OpenAddress& open : sockets_) all[open.listener].addresses.push_back(open.address);
   return all;
 }

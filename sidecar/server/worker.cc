@@ -41,7 +41,7 @@ Worker::Worker(unsigned index, const WorkerDeps& deps)
     : loop_(deps.clock),
       random_(deps.seed == 0 ? Random::from_system() : Random(deps.seed)),
       clusters_(deps.directory, loop_, random_),
-      context_{index, loop_, random_, blocks_, clusters_, deps.process, {}, 0, 0, 0} {}
+      context_{index, loop_, random_, blocks_, clusters_, deps.process, {}, nullptr, 0, 0, 0} {}
 
 Worker::~Worker() {
   if (thread_.joinable()) {
@@ -74,6 +74,7 @@ void Worker::add_listener(net::Fd fd, std::size_t listener) {
 void Worker::apply(std::shared_ptr<const proxy::Snapshot> snapshot) {
   loop_.post([this, next = std::move(snapshot)]() mutable {
     snapshot_ = std::move(next);
+    context_.snapshot = snapshot_.get();
     clusters_.reconcile();
   });
 }

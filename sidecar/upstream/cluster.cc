@@ -30,7 +30,7 @@ void Cluster::drain_pools(F&& which) {
 
 void Cluster::refresh() {
   uint64_t version = shared_->version();
-  if (version == version_) return;
+  if (version == version_ || shared_->config().original_dst != nullptr) return;
   version_ = version;
   priorities_.rebuild(shared_->endpoints(), loop_.now());
   if (pools_.empty()) return;
@@ -75,6 +75,15 @@ void Cluster::limit_named_pools() {
 
 Pool* Cluster::choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks,
                                const TlsNames& names) {
+  if (config().original_dst != nullptr) {
+    auto endpoint = original(hint);
+    if (endpoint == nullptr) return nullptr;
+    auto [it, added] = pools_.try_emplace(Key{endpoint.get(), priority, speaks, names});
+    if (added)
+      it->second = std::make_unique<Pool>(*this, std::move(endpoint), priority, speaks, names);
+    it->second->note_use();
+    return it->second.get();
+  }
   bool panicked = false;
   const Endpoint* endpoint = priorities_.pick(hint, &panicked);
   if (panicked) stats().lb_healthy_panic.add();
@@ -94,7 +103,26 @@ Pool* Cluster::choose_speaking(const PickHint& hint, config::Priority priority, 
   return it->second.get();
 }
 
+std::shared_ptr<const Endpoint> Cluster::original(const PickHint& hint) {
+  if (hint.original == nullptr) {
+    stats().original_dst_host_invalid.add();
+    return nullptr;
+  }
+  if (cleanup_timer_ == nullptr)
+    cleanup_timer_ = io::Timer::make<&Cluster::clean_up>(loop_.timers(), *this);
+  if (!cleanup_timer_->armed()) cleanup_timer_->arm(config().original_dst->cleanup_interval);
+  return shared_->original(*hint.original, hint.now);
+}
+
+void Cluster::clean_up() {
+  drain_pools([](Pool& pool) { return !pool.take_use() && pool.quiet(); });
+  shared_->sweep_originals();
+  if (!shared_->endpoints()->all.empty())
+    cleanup_timer_->arm(config().original_dst->cleanup_interval);
+}
+
 std::shared_ptr<const Endpoint> Cluster::pick(const PickHint& hint) {
+  if (config().original_dst != nullptr) return original(hint);
   bool panicked = false;
   const Endpoint* endpoint = priorities_.pick(hint, &panicked);
   if (panicked) stats().lb_healthy_panic.add();

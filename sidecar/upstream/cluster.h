@@ -54,6 +54,9 @@ class Cluster {
 
  private:
   friend class Pool;
+  // ORIGINAL_DST: the endpoint for the hint's address, if it has one.
+  std::shared_ptr<const Endpoint> original(const PickHint& hint);
+  void clean_up();
   Pool* choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks,
                         const TlsNames& names);
   // Names come from clients: pools that serve nobody any more make room for new ones.
@@ -91,6 +94,7 @@ class Cluster {
   uint32_t holders_ = 0;
   std::size_t named_pools_ = 0;
   std::unordered_map<Key, std::unique_ptr<Pool>, KeyHash> pools_;
+  std::unique_ptr<io::Timer> cleanup_timer_;  // ORIGINAL_DST, while it has pools
 };
 
 }  // namespace pillion::upstream

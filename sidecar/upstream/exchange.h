@@ -45,6 +45,9 @@ class ResponseEvents {
   virtual void on_response_end(http::Headers* trailers) = 0;
   // The connection failed or was closed first; it has left the request already.
   virtual void on_response_failed(const AttemptFailure& failure) = 0;
+  // Of an HTTP/2 response: how much more than a first piece may be on its way, so that all that was
+  // asked for can be held if nobody reads it. The answer changes as others come and go.
+  virtual std::size_t response_window() = 0;
   // Output has drained after clogged() was true.
   virtual void on_request_drained() = 0;
 

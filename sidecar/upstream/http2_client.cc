@@ -105,6 +105,12 @@ void Http2Client::flush() {
   if (!flushed) fail(flushed.error(), true);
 }
 
+void Http2Client::on_settings() {
+  review_ = true;
+  settled_ = true;
+  for (Http2ClientStream* stream : std::exchange(awaiting_settings_, {})) stream->open_tunnel();
+}
+
 void Http2Client::doom(Http2ClientStream& stream) {
   doomed_.push_back(&stream);
   on_output();
@@ -216,6 +222,8 @@ void Http2Client::fail(Error error, bool by_us) {
   session_.for_each([&streams](http::Http2Stream& stream) {
     streams.push_back(static_cast<Http2ClientStream*>(&stream));
   });
+  streams.insert(streams.end(), awaiting_settings_.begin(), awaiting_settings_.end());
+  awaiting_settings_.clear();
   for (Http2ClientStream* stream : streams) stream->note_evidence();
   connection_.close(by_us);
   for (Http2ClientStream* stream : streams) stream->on_connection_failed(error);

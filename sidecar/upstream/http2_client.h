@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sidecar/base/buffer.h"
 #include "sidecar/config/cluster.h"
 #include "sidecar/http/http2_session.h"
 #include "sidecar/io/loop.h"
@@ -26,6 +27,7 @@ class Http2Client final : public http::Http2Events, public io::IterationEnd {
   Http2Client(ClientConnection& connection, const config::UpstreamHttp& config);
   ~Http2Client();
 
+  [[nodiscard]] std::size_t streams() const { return active_; }
   // A stream for a request; the connection has room for one.
   Exchange& begin();
 
@@ -45,7 +47,7 @@ class Http2Client final : public http::Http2Events, public io::IterationEnd {
   void on_output() override;
   void on_count(http::Http2Count what) override;
   void on_goaway(http::Http2Error code) override;
-  void on_settings() override { settings_seen_ = review_ = true; }
+  void on_settings() override;
   void on_ping_ack() override;
   void at_iteration_end() override;
 
@@ -54,6 +56,8 @@ class Http2Client final : public http::Http2Events, public io::IterationEnd {
   // Tells the pool when room appears or goes, and closes a retired connection that is empty.
   void review();
   void on_stream_over();
+  // The first SETTINGS of the endpoint have come.
+  [[nodiscard]] bool settled() const { return settled_; }
   // The stream could not be opened; it fails at the end of the iteration.
   void doom(Http2ClientStream& stream);
   void ping();
@@ -66,13 +70,14 @@ class Http2Client final : public http::Http2Events, public io::IterationEnd {
   const config::UpstreamHttp& config_;
   http::Http2Session session_;
   std::vector<Http2ClientStream*> doomed_;
+  std::vector<Http2ClientStream*> awaiting_settings_;
   io::Timer ping_timer_;  // until the next ping, or until its answer is overdue
   Time idle_since_{};
   std::size_t active_ = 0;
   bool has_room_ = false;
   bool review_ = false;
+  bool settled_ = false;
   bool ping_sent_ = false;
-  bool settings_seen_ = false;
   bool failed_ = false;
 };
 
@@ -112,14 +117,23 @@ class Http2ClientStream final : public Exchange, public http::Http2Stream, publi
   void on_body(std::string_view data) override;
   void on_message_end(http::Headers* trailers) override;
   void on_closed(const http::Http2End& end) override;
+  std::size_t wider_window() override {
+    return events_ == nullptr ? 0 : events_->response_window();
+  }
   void on_drained() override { notify_drained(); }
 
+  // An extended CONNECT, now that the endpoint has said whether it takes any.
+  void open_tunnel();
+  void doom();
   void leave();
   void dispose();
   void give_up(const AttemptFailure& failure);
 
   Http2Client* client_;
   ResponseEvents* events_ = nullptr;
+  const http::RequestHead* waiting_ = nullptr;  // for the endpoint's SETTINGS
+  Buffer early_;                                // what the tunnel's client has said meanwhile
+  bool early_end_ = false;
   uint64_t sent_ = 0;
   uint64_t received_ = 0;
   uint64_t request_header_bytes_ = 0;

@@ -25,17 +25,45 @@ void Http2ClientStream::send_head(ResponseEvents& events, const http::RequestHea
   sent_ = head.headers.byte_size() + head.path.size() + head.authority.size();
   request_header_bytes_ = head.headers.byte_size();
   upgrading_ = tunnel && head.method != http::Method::kConnect;
-  // An endpoint that does without extended CONNECT would take it for a malformed request (RFC 8441
-  // section 3). On a new connection its SETTINGS are still on their way: to wait for them would
-  // cost each first tunnel a round trip.
-  bool allowed = !upgrading_ || !client_->settings_seen_ || client_->session_.peer_allows_connect();
-  if (!allowed || !client_->session_.open(*this, head, end && !tunnel, tunnel)) {
-    unsendable_ = true;
-    client_->doom(*this);
+  if (upgrading_) {
+    waiting_ = &head;
+    if (client_->settled() || !client_->config_.http2.allow_connect)
+      open_tunnel();
+    else
+      client_->awaiting_settings_.push_back(this);
+    return;
   }
+  if (!client_->session_.open(*this, head, end && !tunnel, tunnel)) doom();
+}
+
+void Http2ClientStream::doom() {
+  unsendable_ = true;
+  client_->doom(*this);
+}
+
+void Http2ClientStream::open_tunnel() {
+  const http::RequestHead& head = *std::exchange(waiting_, nullptr);
+  // An endpoint that has not announced extended CONNECT would take it for a malformed request (RFC
+  // 8441 section 3).
+  bool allowed = client_->config_.http2.allow_connect && client_->session_.peer_allows_connect();
+  if (!allowed || !client_->session_.open(*this, head, false, true)) {
+    doom();
+    return;
+  }
+  bool clogged_before = !early_.empty();
+  while (!early_.empty()) {
+    client_->session_.send_body(*this, early_.front());
+    early_.drain(early_.front().size());
+  }
+  if (early_end_) client_->session_.send_end(*this, nullptr);
+  if (clogged_before) notify_drained();
 }
 
 void Http2ClientStream::send_body(std::string_view data) {
+  if (waiting_ != nullptr) {
+    sent_ += data.size();
+    early_.append(data);
+  }
   if (!attached()) return;
   sent_ += data.size();
   // A large piece goes out without being kept, where windows and the socket take it.
@@ -49,6 +77,7 @@ void Http2ClientStream::send_body(std::string_view data) {
 }
 
 void Http2ClientStream::send_end(const http::Headers* trailers) {
+  if (waiting_ != nullptr) early_end_ = true;
   if (attached()) client_->session_.send_end(*this, trailers);
 }
 
@@ -66,6 +95,7 @@ void Http2ClientStream::abandon() {
 }
 
 bool Http2ClientStream::clogged() {
+  if (waiting_ != nullptr) return !early_.empty();
   return attached() &&
          (client_->session_.clogged(*this) || client_->connection_.connection_.clogged());
 }
@@ -137,7 +167,7 @@ void Http2ClientStream::note_evidence() {
   net::Connection& connection = client_->connection_.connection_;
   int64_t acknowledged = connection.acknowledged();
   if (head_seen_ || events_ == nullptr) return;
-  if (unsendable_ || connection.bytes_written() <= written_before_)
+  if (unsendable_ || waiting_ != nullptr || connection.bytes_written() <= written_before_)
     evidence_ = Evidence::kNothingSent;
   else if (acknowledged >= 0 && static_cast<uint64_t>(acknowledged) <= written_before_)
     evidence_ = Evidence::kUnprocessed;
@@ -169,6 +199,7 @@ void Http2ClientStream::leave() {
 void Http2ClientStream::dispose() {
   leave();
   if (std::exchange(disposed_, true)) return;
+  if (waiting_ != nullptr) std::erase(client_->awaiting_settings_, this);
   client_->pool().cluster().loop().delete_later(std::unique_ptr<io::Disposable>(this));
 }
 

@@ -22,6 +22,8 @@ struct PickHint {
   std::span<const Endpoint* const> avoid;
   uint32_t attempts = 1;
   Time now{};
+  // Where the connection was going, for clusters that take it there; null: not known.
+  const Address* original = nullptr;
 };
 
 // One policy over one eligible set (one priority and, when locality weighted, one locality).

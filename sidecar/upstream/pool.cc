@@ -211,6 +211,13 @@ void Pool::on_closed(ClientConnection& connection, bool was_connecting, PoolFail
   if (draining_ && empty()) cluster_.release_pool(*this);
 }
 
+bool Pool::quiet() {
+  if (waiting_ > 0 || !in_use_.empty()) return false;
+  bool streams = false;
+  sharing_.for_each([&](ClientConnection& c) { streams = streams || c.http2()->streams() > 0; });
+  return !streams;
+}
+
 void Pool::drain() {
   draining_ = true;
   retire_all();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "sidecar/base/list.h"
 #include "sidecar/config/route.h"
@@ -51,6 +52,11 @@ class Pool final : public io::Disposable {
   void drain();
   [[nodiscard]] bool empty() const { return connections_ == 0 && waiting_ == 0; }
   [[nodiscard]] bool draining() const { return draining_; }
+  // No request runs or waits here.
+  [[nodiscard]] bool quiet();
+  // Whether it was chosen since the last call; for those whose endpoints come and go with use.
+  void note_use() { used_ = true; }
+  bool take_use() { return std::exchange(used_, false); }
   [[nodiscard]] Speaks speaks() const { return speaks_; }
   [[nodiscard]] const TlsNames& names() const { return names_; }
   [[nodiscard]] const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
@@ -89,6 +95,7 @@ class Pool final : public io::Disposable {
   bool found_http2_ = false;  // ALPN's answer on the last connection
   Address connected_to_;
   bool draining_ = false;
+  bool used_ = false;
   uint32_t connections_ = 0;
   uint32_t connecting_ = 0;
   uint32_t waiting_ = 0;

@@ -20,6 +20,7 @@ SharedCluster::SharedCluster(std::shared_ptr<const config::Cluster> config,
                    metrics::Retain::kYes),
       update_stats_(registry, metrics::cluster_scope(config_->stat_name()), metrics::Retain::kYes),
       endpoints_(std::move(endpoints)) {
+  if (config_->original_dst != nullptr) originals_ = std::make_unique<OriginalDestinations>();
   if (config_->tls != nullptr) tls_ = std::make_unique<ClusterTls>(*config_, registry, contexts);
   // Envoy shows max_host_weight of clusters whose endpoints change only.
   Membership first = membership_of(*endpoints_);
@@ -33,6 +34,7 @@ SharedCluster::~SharedCluster() {
 }
 
 std::shared_ptr<const EndpointSet> SharedCluster::endpoints() const {
+  if (originals_ != nullptr) return originals_->all();
   std::lock_guard lock(mutex_);
   return endpoints_;
 }
@@ -69,6 +71,26 @@ void SharedCluster::update(std::shared_ptr<const EndpointSet> endpoints) {
     if (!retired_) show(now);
   }
   version_.fetch_add(1, std::memory_order_release);
+  update_stats_.here().membership_change.add();
+}
+
+std::shared_ptr<const Endpoint> SharedCluster::original(const Address& address, Time now) {
+  bool added = false;
+  auto endpoint = originals_->find_or_add(address, now, added);
+  if (added) show_originals();
+  return endpoint;
+}
+
+void SharedCluster::sweep_originals() {
+  if (originals_->sweep() > 0) show_originals();
+}
+
+void SharedCluster::show_originals() {
+  auto count = static_cast<uint32_t>(originals_->size());
+  {
+    std::lock_guard lock(mutex_);
+    if (!retired_) show({.healthy = count, .total = count, .max_weight = 1});
+  }
   update_stats_.here().membership_change.add();
 }
 

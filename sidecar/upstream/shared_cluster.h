@@ -23,6 +23,7 @@
 #include "sidecar/upstream/cluster_tls.h"
 #include "sidecar/upstream/endpoint.h"
 #include "sidecar/upstream/limits.h"
+#include "sidecar/upstream/original_destinations.h"
 
 namespace pillion::upstream {
 
@@ -63,6 +64,10 @@ class SharedCluster final : private metrics::ScrapeSource {
   // Grows with each update(); a worker that sees the same number need not rebuild.
   [[nodiscard]] uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
+  // ORIGINAL_DST: the endpoint of that address; null when there are too many. Any thread.
+  std::shared_ptr<const Endpoint> original(const Address& address, Time now);
+  // Forgets those that are not in use. Any thread.
+  void sweep_originals();
   // Replaces the endpoints and counts a membership change.
   void update(std::shared_ptr<const EndpointSet> endpoints);
   // Another configuration has taken this one's name, or none has it any more: what this one holds
@@ -73,6 +78,7 @@ class SharedCluster final : private metrics::ScrapeSource {
  private:
   void collect(metrics::Collector& to) override;
   void show(const Membership& now);
+  void show_originals();
 
   std::shared_ptr<const config::Cluster> config_;
   metrics::Registry& registry_;
@@ -83,6 +89,7 @@ class SharedCluster final : private metrics::ScrapeSource {
   metrics::PerWorker<metrics::Http2Stats> http2_stats_;
   metrics::PerWorker<metrics::ClusterUpdateStats> update_stats_;
   std::unique_ptr<ClusterTls> tls_;
+  std::unique_ptr<OriginalDestinations> originals_;
   std::atomic<uint64_t> version_{1};
   std::atomic<bool> retired_{false};
   mutable std::mutex mutex_;  // guards what follows

@@ -324,7 +324,7 @@ TEST_F(Http2Resilience, FloodEndsTheConnectionAndIsCounted) {
   client.send_raw(resets);
   until_ended(client.peer);
   EXPECT_EQ(client.h2.goaway, Http2Error::kEnhanceYourCalm);
-  EXPECT_EQ(stat("http2.inbound_reset_flood"), 1);
+  EXPECT_EQ(stat("http.ingress.downstream_rq_too_many_premature_resets"), 1);
   EXPECT_EQ(stat("http.ingress.downstream_rq_active"), 0);
 }
 

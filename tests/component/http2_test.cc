@@ -406,30 +406,6 @@ TEST_F(Http2Component, WebSocketFromHttp1ToHttp2) {
   also_step_.pop_back();
 }
 
-TEST_F(Http2Component, TheFirstTunnelOfAConnectionDoesNotWaitForSettings) {
-  config::Http2Protocol allowing;
-  allowing.allow_connect = true;
-  Http2Origin origin(allowing);
-  origin.set_eager();
-  also_step_.emplace_back([&] { origin.poll(); });
-  origin.then([](Http2Side& side, RecordedStream& stream) {
-    auto* head = stream.arena().make<http::ResponseHead>(stream.arena());
-    side.h2.session->send_head(stream, *head, false);
-    side.h2.session->send_body(stream, "hi");
-  });
-  start({.hcm = std::string(kWebSocket),
-         .cluster_http = std::string(kH2Origin),
-         .endpoints = {origin.port()}});
-  Peer& client = connect();
-  EXPECT_THAT(exchange(client,
-                       "GET /chat HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\n"
-                       "upgrade: websocket\r\n"
-                       "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                       "hi"),
-              HasStatus(101));
-  also_step_.pop_back();
-}
-
 TEST_F(Http2Component, ATunnelThatEndsInBothDirectionsIsNoFailure) {
   h2_origin_.set_eager();
   h2_origin_.then(

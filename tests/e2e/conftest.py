@@ -11,6 +11,7 @@ from differential.known_differences import KNOWN  # noqa: E402
 from harness.config import bootstrap, cluster, hcm, listener, route, vhost  # noqa: E402
 from harness.origin import Origin  # noqa: E402
 from harness.proxy import Proxy  # noqa: E402
+from harness.tcp import Server  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -114,6 +115,20 @@ def origins():
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def serve():
+    """Starts TCP servers, each from a function that is given its connections."""
+    made = []
+
+    def start(function):
+        made.append(Server(function))
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.stop()
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import ssl
 import struct
 import subprocess
 import threading
-import time
 
 import pytest
 from harness.client import request
 from harness.config import TYPE, access_log, bootstrap, cluster, hcm, route, vhost
+from harness.tcp import echo, inspector, tcp_listener
 from harness.wait import wait_until
 from harness.wire import Wire
 
@@ -24,12 +24,6 @@ FACTS = (
 )
 
 
-def inspector(kind, **fields):
-    message = {"tls": "tls_inspector.v3.TlsInspector", "http": "http_inspector.v3.HttpInspector",
-               "proxy": "proxy_protocol.v3.ProxyProtocol"}[kind]
-    return {"name": kind, "typed_config": {"@type": TYPE + "envoy.extensions.filters.listener." + message, **fields}}
-
-
 def tcp(target, log=None, **fields):
     typed = {"@type": TCP_PROXY, "stat_prefix": "t", "cluster": target}
     if log:
@@ -38,76 +32,8 @@ def tcp(target, log=None, **fields):
     return {"name": "tcp", "typed_config": typed}
 
 
-def tcp_listener(chains, filters=(), **fields):
-    """One listener; a chain is (match, network filter)."""
-    return {
-        "name": "main", "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-        "listener_filters": list(filters),
-        "filter_chains": [{"filters": [last], **({"filter_chain_match": match} if match else {})} for match, last in chains],
-        **fields,
-    }
-
-
 def web(target="web"):
     return hcm([vhost("all", ["*"], [route("/", target)])])
-
-
-class Server:
-    """A TCP server: `serve` gets each connection, in a thread of its own."""
-
-    def __init__(self, serve):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.serve = serve
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._run, args=(sock,), daemon=True).start()
-
-    def _run(self, sock):
-        try:
-            self.serve(sock)
-        except OSError:
-            pass
-        finally:
-            sock.close()
-
-    def stop(self):
-        self.socket.close()
-
-
-@pytest.fixture
-def serve():
-    made = []
-
-    def start(function):
-        made.append(Server(function))
-        return made[-1]
-
-    yield start
-    for server in made:
-        server.stop()
-
-
-def echo(sock):
-    while data := sock.recv(65536):
-        sock.sendall(data)
-
-
-def greeting(text, answer=b"ok\r\n"):
-    """A server that speaks first, then answers each line."""
-
-    def function(sock):
-        sock.sendall(text)
-        while sock.recv(65536):
-            sock.sendall(answer)
-
-    return function
 
 
 def connect(port, timeout=5):
@@ -115,10 +41,10 @@ def connect(port, timeout=5):
 
 
 def read_all(sock):
-    data = b""
+    pieces = []
     while piece := sock.recv(65536):
-        data += piece
-    return data
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def log_lines(path, count=1):
@@ -286,73 +212,6 @@ def test_one_port_tells_protocols_apart(launch, serve, origin, certificate):
     sock = connect(proxy.port())
     sock.sendall(b"*1\r\n$4\r\nPING\r\n")
     assert sock.recv(100) == b"*1\r\n$4\r\nPING\r\n"
-
-
-# Each protocol's own first bytes: who speaks first, what it says, and what the other side answers.
-SERVER_FIRST = {
-    "smtp": b"220 mail.test ESMTP\r\n",
-    "mysql": b"\x4a\x00\x00\x00\x0a8.0.36\x00" + bytes(60),
-    "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "ftp": b"220 ready\r\n",
-    "imap": b"* OK ready\r\n",
-}
-CLIENT_FIRST = {
-    "redis": b"*1\r\n$4\r\nPING\r\n",
-    "postgres": struct.pack(">II", 8, 80877103),
-    "mongodb": struct.pack("<IIII", 58, 1, 0, 2013) + bytes(42),
-    "memcached": b"get key\r\n",
-    "kafka": struct.pack(">IHHI", 30, 18, 3, 1) + bytes(20),
-    "dns over tcp": b"\x00\x1d\x12\x34\x01\x00\x00\x01" + bytes(21),
-}
-
-
-def mixed_port(launch, other, origin_port):
-    """HTTP, TLS and plain TCP on one port: nothing but bytes can tell them apart."""
-    chains = [
-        ({"transport_protocol": "tls"}, tcp("other")),
-        ({"application_protocols": ["http/1.0", "http/1.1"]}, web()),
-        ({}, tcp("other")),
-    ]
-    listener = tcp_listener(chains, [inspector("tls"), inspector("http")], listener_filters_timeout="5s",
-                            continue_on_listener_filters_timeout=True)
-    return launch(bootstrap([listener], [cluster("other", other.port), cluster("web", origin_port)]))
-
-
-@pytest.mark.pillion_only
-@pytest.mark.parametrize("protocol", SERVER_FIRST)
-def test_no_timer_stands_before_a_server_that_speaks_first(launch, serve, origin, protocol, record_property):
-    """Envoy waits for listener_filters_timeout here: 5 s in this test, 15 s by default."""
-    server = serve(greeting(SERVER_FIRST[protocol]))
-    proxy = mixed_port(launch, server, origin.port)
-    times = []
-    for port in [server.port] * 5 + [proxy.port()] * 5:
-        begun = time.monotonic()
-        sock = connect(port)
-        assert sock.recv(1000) == SERVER_FIRST[protocol]
-        times.append(time.monotonic() - begun)
-        sock.sendall(b"next\r\n")
-        assert sock.recv(100) == b"ok\r\n"
-        sock.close()
-    added = min(times[5:]) - min(times[:5])
-    record_property("added_ms", added * 1000)
-    print("%s: %.2f ms direct, %.2f ms through the proxy" % (protocol, min(times[:5]) * 1000, min(times[5:]) * 1000))
-    assert added < 0.25
-
-
-@pytest.mark.parametrize("protocol", CLIENT_FIRST)
-def test_no_timer_stands_before_a_client_that_speaks_first(launch, serve, origin, protocol):
-    server = serve(echo)
-    proxy = mixed_port(launch, server, origin.port)
-    times = []
-    for port in [server.port] * 5 + [proxy.port()] * 5:
-        begun = time.monotonic()
-        sock = connect(port)
-        sock.sendall(CLIENT_FIRST[protocol])
-        assert sock.recv(1000) == CLIENT_FIRST[protocol]
-        times.append(time.monotonic() - begun)
-        sock.close()
-    print("%s: %.2f ms direct, %.2f ms through the proxy" % (protocol, min(times[:5]) * 1000, min(times[5:]) * 1000))
-    assert min(times[5:]) - min(times[:5]) < 0.25
 
 
 # --- the PROXY protocol

@@ -64,6 +64,8 @@ HTTP2 = [
     Known("h2-client-faults/broken: head after the end", r"stat\.http2\.stream_refused_errors", "What was refused is counted."),
     *each("h2-tunnels", ["another protocol", "websocket without upgrade_configs"], Known, r"client\.goaway|stat\.http2\.goaway_sent",
           "That one tunnel is refused is no reason to end the connection, and with it all other streams."),
+    *[Known("h2-tunnels/" + name, ".*", "Extended CONNECT is for endpoints that have said that they take it (RFC 8441 section 3).", {r"log\.0\.code": "502"})
+      for name in ("websocket to an origin that has not announced it", "websocket to a cluster that may not", "http/1.1 websocket to h2, not announced")],
     Known("h2-tunnels/connect without a port", ".*", "CONNECT names a host and a port (RFC 9113 section 8.5).", {r"client\.0\.start_line": "HTTP/2 400"}),
     Known("h2-tunnels/websocket to http/1.1", r"client\.\S+|log\.0\.\w+|stat\.\S+",
           "The end of the client's half reaches the origin (RFC 8441 section 5), whose own end then ends the tunnel.", {r"client\.0\.body_ended": "end"}),

@@ -189,6 +189,46 @@ TEST_F(Http2Abuse, RapidResetIsBoundedByABucketThatRefills) {
   EXPECT_EQ(server.counts[Http2Count::kResetFlood], 1);
 }
 
+TEST_F(Http2Abuse, RefusalsThatNobodyReadsAreAFlood) {
+  ASSERT_TRUE(survives(hello()));
+  uint32_t id = 1;
+  for (; id < 2 * server.config.max_concurrent_streams; id += 2)
+    ASSERT_TRUE(server.feed(get_frame(id)));
+  bool alive = true;
+  int refused = 0;
+  for (; alive && refused < 2000; id += 2, ++refused) alive = server.feed(get_frame(id));
+  // The two SETTINGS frames are not known to have been read either.
+  EXPECT_EQ(refused, 999);
+  EXPECT_EQ(server.counts[Http2Count::kOutboundControlFlood], 1);
+}
+
+TEST_F(Http2Abuse, RefusalsThatAreReadAreNone) {
+  ASSERT_TRUE(survives(hello()));
+  uint32_t id = 1;
+  for (; id < 2 * server.config.max_concurrent_streams; id += 2)
+    ASSERT_TRUE(survives(get_frame(id)));
+  for (int i = 0; i < 3000; ++i, id += 2) ASSERT_TRUE(survives(get_frame(id))) << i;
+}
+
+TEST_F(Http2Abuse, ResetsThatAPeerProvokesAreBoundedLikeItsOwn) {
+  ASSERT_TRUE(survives(hello()));
+  uint32_t id = 1;
+  bool alive = true;
+  // Answered each, so that nothing but the resets themselves can be counted.
+  for (; id < 4000 && alive; id += 2) {
+    ASSERT_TRUE(survives(frame(kHeaders, kEndHeaders, id, get_fields())));
+    RecordedStream& stream = *server.streams.at(id);
+    auto* head = stream.arena().make<ResponseHead>(stream.arena());
+    server.session->send_head(stream, *head, false);
+    alive = survives(frame(kWindowUpdate, 0, id, number32(0x7fffffff)));
+    alive = alive && !server.session->over();
+  }
+  EXPECT_GT(id, 2000u);
+  EXPECT_LT(id, 2100u);
+  EXPECT_EQ(server.counts[Http2Count::kResetFlood], 1);
+  EXPECT_EQ(server.counts[Http2Count::kRxReset], 0);
+}
+
 TEST_F(Http2Abuse, ContinuationFlood) {
   ASSERT_TRUE(survives(hello() + frame(kHeaders, kEndStream, 1, get_fields())));
   for (int i = 0; i < 16; ++i)

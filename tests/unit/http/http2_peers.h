@@ -2,6 +2,7 @@
 // Two HTTP/2 sessions back to back, or one and raw frames: streams take their events down as text,
 // and bytes pass only when a test says so. Shared by the unit tests and the fuzzer of HTTP/2.
 
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@ class RecordedStream final : public Http2Stream {
   RecordedStream(BlockPool& blocks, Http2Session*& session) : arena_(blocks), session_(session) {}
   Arena& arena() override { return arena_; }
   void on_request(RequestHead& head, bool end) override {
+    must_be_here();
     request = &head;
     log.append("request ").append(head.method_text).append(" ").append(head.path);
     log.append(" host=").append(head.authority.data() == nullptr ? "(none)" : head.authority);
@@ -27,6 +29,7 @@ class RecordedStream final : public Http2Stream {
     finish_head(head.headers, end);
   }
   void on_response(ResponseHead& head, bool end) override {
+    must_be_here();
     response = &head;
     log.append("response ").append(std::to_string(head.status));
     finish_head(head.headers, end);
@@ -36,15 +39,18 @@ class RecordedStream final : public Http2Stream {
     log.append(error.details).append("\n");
   }
   void on_body(std::string_view data) override {
+    must_be_here();
     body.append(data);
     if (pause_at_body) session_->pause(*this);
   }
   void on_message_end(Headers* trailers) override {
+    must_be_here();
     log.append("end");
     if (trailers != nullptr) append_fields(*trailers);
     log.append("\n");
   }
   void on_closed(const Http2End& end) override {
+    must_be_here();
     closed = end;
     gone = true;
     log.append(end.complete ? "complete\n" : "");
@@ -54,6 +60,7 @@ class RecordedStream final : public Http2Stream {
     log.append(end.unprocessed ? " unprocessed\n" : "\n");
   }
   void on_drained() override { ++drained; }
+  std::size_t wider_window() override { return wider; }
 
   std::string log;
   std::string body;
@@ -62,9 +69,15 @@ class RecordedStream final : public Http2Stream {
   Http2End closed;
   bool gone = false;
   bool pause_at_body = false;
+  bool answered = false;  // by a test that keeps count
   int drained = 0;
+  std::size_t wider = 0;
 
  private:
+  // No event follows the last one.
+  void must_be_here() const {
+    if (gone) std::abort();
+  }
   void append_fields(const Headers& headers) {
     for (const Header& h : headers)
       log.append(" [").append(h.name()).append(": ").append(h.value()).append("]");
@@ -83,7 +96,7 @@ class Http2Peer final : public Http2Events {
 
  public:
   explicit Http2Peer(Role role, config::Http2Protocol protocol = {}, CodecLimits limits = {})
-      : config(protocol), owned_(new Http2Session(role, *this, config, limits)) {
+      : config(all_at_once(protocol)), owned_(new Http2Session(role, *this, config, limits)) {
     session = owned_.get();
   }
   Http2Stream* on_stream(StreamId id) override {
@@ -149,6 +162,12 @@ class Http2Peer final : public Http2Events {
   bool pause_at_body = false;
 
  private:
+  // Peers grant their whole window at once unless a test is about that.
+  static config::Http2Protocol all_at_once(config::Http2Protocol protocol) {
+    if (protocol.first_window == config::Http2Protocol{}.first_window)
+      protocol.first_window = protocol.stream_window;
+    return protocol;
+  }
   std::unique_ptr<Http2Session> owned_;
 };
 

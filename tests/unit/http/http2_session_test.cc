@@ -139,6 +139,93 @@ TEST_F(Http2SessionTest, AbandonedBytesDoNotShrinkTheConnectionsWindow) {
   }
 }
 
+// A client whose responses begin in windows of 1000 bytes.
+class FirstWindow : public Http2SessionTest {
+ protected:
+  static config::Http2Protocol narrow_at_first() {
+    config::Http2Protocol protocol;
+    protocol.first_window = 1000;
+    protocol.connection_window = 65535;
+    return protocol;
+  }
+  FirstWindow() : narrow_(Role::kClient, narrow_at_first()) {}
+  void pass() {
+    for (int i = 0; i < 10000; ++i) {
+      std::string there = narrow_.take();
+      if (!there.empty()) server.feed(there);
+      std::string back = server.take();
+      if (!back.empty()) narrow_.feed(back);
+      if (there.empty() && back.empty()) return;
+    }
+    FAIL() << "the two never come to rest";
+  }
+  Http2Peer narrow_;
+};
+
+TEST_F(FirstWindow, IsAllThatAResponseNobodyTakesHas) {
+  RecordedStream& asked = narrow_.open("/");
+  asked.pause_at_body = true;
+  asked.wider = 1'000'000;
+  pass();
+  respond(*server.streams.at(1), 200, std::string(100'000, 'x'));
+  pass();
+  EXPECT_EQ(asked.body.size(), 1000u);
+}
+
+TEST_F(FirstWindow, WidensAsAResponseIsTaken) {
+  RecordedStream& asked = narrow_.open("/");
+  asked.wider = 40'000;
+  pass();
+  respond(*server.streams.at(1), 200, std::string(5000, 'x'), false);
+  pass();
+  ASSERT_EQ(asked.body.size(), 5000u);
+  asked.pause_at_body = true;
+  server.session->send_body(*server.streams.at(1), std::string(100'000, 'x'));
+  pass();
+  EXPECT_GT(asked.body.size(), 5000u + 40'000 / 2);
+  EXPECT_LE(asked.body.size(), 5000u + 41'000);
+}
+
+TEST_F(FirstWindow, NarrowsWhenLessIsGranted) {
+  RecordedStream& asked = narrow_.open("/");
+  asked.wider = 40'000;
+  pass();
+  respond(*server.streams.at(1), 200, std::string(100'000, 'x'), false);
+  pass();
+  ASSERT_EQ(asked.body.size(), 100'000u);
+  asked.wider = 0;
+  server.session->send_body(*server.streams.at(1), std::string(100'000, 'x'));
+  pass();
+  ASSERT_EQ(asked.body.size(), 200'000u);
+  asked.pause_at_body = true;
+  server.session->send_body(*server.streams.at(1), std::string(100'000, 'x'));
+  pass();
+  EXPECT_LE(asked.body.size(), 201'000u);
+}
+
+TEST_F(FirstWindow, LeavesTheConnectionsToOthers) {
+  constexpr StreamId kStalled = 100;
+  std::vector<RecordedStream*> stalled;
+  for (StreamId i = 0; i < kStalled; ++i) {
+    stalled.push_back(&narrow_.open("/"));
+    stalled.back()->pause_at_body = true;
+  }
+  RecordedStream& taken = narrow_.open("/");
+  pass();
+  for (auto& [id, stream] : server.streams) respond(*stream, 200, std::string(300'000, 'x'));
+  pass();
+  for (RecordedStream* stream : stalled) EXPECT_EQ(stream->body.size(), 1000u);
+  EXPECT_EQ(taken.body.size(), 300'000u) << "more than the connection's window is held back";
+  // Those that leave give nothing back twice.
+  for (RecordedStream* stream : stalled) narrow_.session->reset(*stream, Http2Error::kCancel);
+  RecordedStream& last = narrow_.open("/");
+  pass();
+  EXPECT_FALSE(server.session->over());
+  respond(*server.streams.at(2 * kStalled + 3), 200, std::string(300'000, 'x'));
+  pass();
+  EXPECT_EQ(last.body.size(), 300'000u);
+}
+
 TEST_F(Http2SessionTest, LargePieceIsWrittenWithoutWaiting) {
   client.open("/");
   exchange();

@@ -96,6 +96,7 @@ class Request final : public PoolWaiter, public ResponseEvents {
     log += failed.error.code == Code::kProtocol ? "malformed " : "failed ";
     connection = nullptr;
   }
+  std::size_t response_window() override { return 0; }
   void on_request_drained() override { log += "drained "; }
 
   BlockPool blocks;

@@ -208,15 +208,47 @@ TEST(ClusterType, RefusesWhatNeedsAControlPlane) {
   EXPECT_EQ(load(with_cluster("type: EDS")).problem(),
             at_cluster(".type: endpoints from a control plane (EDS) are not supported by this "
                        "version; use STATIC or STRICT_DNS with load_assignment"));
-  EXPECT_EQ(load(with_cluster("type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED")).problem(),
-            at_cluster(".type: ORIGINAL_DST is not supported by this version; use STATIC, "
-                       "STRICT_DNS or LOGICAL_DNS\nenvoy.yaml: ") +
-                at_cluster(".lb_policy: CLUSTER_PROVIDED is not supported by this version; use "
-                           "ROUND_ROBIN, LEAST_REQUEST or RANDOM"));
   EXPECT_EQ(load(with_cluster("cluster_type: {name: envoy.clusters.aggregate}")).problem(),
             at_cluster(".cluster_type.name: the cluster type \"envoy.clusters.aggregate\" is not "
                        "supported by this version; use type STATIC or STRICT_DNS, or "
                        "envoy.clusters.dns with its typed_config"));
+}
+
+TEST(ClusterType, OriginalDstHasNoEndpointsOfItsOwn) {
+  const Outcome outcome = load(with_cluster(
+      "type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, cleanup_interval: 2s, "
+      "original_dst_lb_config: {use_http_header: true, http_header_name: X-To, "
+      "upstream_port_override: 81, metadata_key: {key: ns, path: [{key: a}, {key: b}]}}"));
+  ASSERT_EQ(outcome.problem(), "");
+  const Cluster& cluster = outcome.cluster();
+  EXPECT_EQ(cluster.type, Cluster::Type::kOriginalDst);
+  ASSERT_NE(cluster.original_dst, nullptr);
+  EXPECT_EQ(cluster.original_dst->header, "x-to");
+  EXPECT_EQ(cluster.original_dst->port, 81);
+  EXPECT_EQ(cluster.original_dst->metadata_namespace, "ns");
+  EXPECT_EQ(cluster.original_dst->metadata_path, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(cluster.original_dst->cleanup_interval.count(), 2000);
+}
+
+TEST(ClusterType, OriginalDstHeaderHasEnvoysName) {
+  const Outcome outcome =
+      load(with_cluster("type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, "
+                        "original_dst_lb_config: {use_http_header: true}"));
+  ASSERT_EQ(outcome.problem(), "");
+  EXPECT_EQ(outcome.cluster().original_dst->header, "x-envoy-original-dst-host");
+}
+
+TEST(ClusterType, OriginalDstRefusesWhatItCannotUse) {
+  EXPECT_EQ(load(with_cluster("type: ORIGINAL_DST")).problem(),
+            at_cluster(".lb_policy: must be CLUSTER_PROVIDED in an ORIGINAL_DST cluster"));
+  EXPECT_EQ(load(with_cluster("type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, " +
+                              assignment(endpoint("127.0.0.1", 1))))
+                .problem(),
+            at_cluster(".load_assignment: has no place in an ORIGINAL_DST cluster, whose endpoints "
+                       "are where connections were going; remove it"));
+  EXPECT_EQ(load(with_cluster("lb_policy: CLUSTER_PROVIDED")).problem(),
+            at_cluster(".lb_policy: CLUSTER_PROVIDED is for clusters of type ORIGINAL_DST; use "
+                       "ROUND_ROBIN, LEAST_REQUEST or RANDOM"));
 }
 
 TEST(LoadBalancing, TakesTheEnumAndItsSettings) {

@@ -55,6 +55,22 @@ TEST(Listener, HasEnvoysDefaults) {
   EXPECT_FALSE(result.default_chain);
 }
 
+TEST(Listener, OriginalDestinationsNeedTheirFilter) {
+  using Kind = config::ListenerFilter::Kind;
+  const std::string filter =
+      "{name: o, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.listener."
+      "original_dst.v3.OriginalDst}}";
+  const Outcome added = load(with_listener(chains() + ", use_original_dst: true"));
+  ASSERT_EQ(added.problem(), "");
+  EXPECT_TRUE(added.bootstrap.listeners.at(0)->use_original_dst);
+  ASSERT_EQ(added.bootstrap.listeners.at(0)->listener_filters.size(), 1u);
+  EXPECT_EQ(added.bootstrap.listeners.at(0)->listener_filters[0].kind, Kind::kOriginalDst);
+  const Outcome given = load(
+      with_listener(chains() + ", use_original_dst: true, listener_filters: [" + filter + "]"));
+  ASSERT_EQ(given.problem(), "");
+  EXPECT_EQ(given.bootstrap.listeners.at(0)->listener_filters.size(), 1u);
+}
+
 TEST(Listener, TakesAllFields) {
   const Outcome outcome = load(with_listener(
       chains() +
@@ -123,8 +139,8 @@ TEST(Listener, TakesItsConnectionLimitFromTheRuntime) {
 }
 
 TEST(Listener, RefusesWhatIsNotSupported) {
-  for (const char* field : {"use_original_dst: true", "udp_listener_config: {}", "api_listener: {}",
-                            "internal_listener: {}", "enable_mptcp: true"}) {
+  for (const char* field : {"udp_listener_config: {}", "api_listener: {}", "internal_listener: {}",
+                            "enable_mptcp: true"}) {
     const std::string text = field;
     EXPECT_EQ(load(with_listener(chains() + ", " + text)).problem(),
               at_listener("." + text.substr(0, text.find(':')) +
@@ -278,12 +294,12 @@ TEST(ListenerFilters, AreTranslated) {
 TEST(ListenerFilters, AreRefusedByName) {
   EXPECT_EQ(load(with_listener(chains() +
                                ", listener_filters: [{name: o, typed_config: {'@type': "
-                               "type.googleapis.com/envoy.extensions.filters.listener.original_dst."
-                               "v3.OriginalDst}}]"))
+                               "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy."
+                               "v3.TcpProxy}}]"))
                 .problem(),
             at_listener(".listener_filters[0]: is not supported by this version; this version has "
-                        "the listener filters tls_inspector, http_inspector and proxy_protocol; "
-                        "remove the listener filter"));
+                        "the listener filters original_dst, tls_inspector, http_inspector and "
+                        "proxy_protocol; remove the listener filter"));
   EXPECT_EQ(load(with_listener(chains() +
                                ", listener_filters: [{name: p, typed_config: {'@type': "
                                "type.googleapis.com/envoy.extensions.filters.listener."
