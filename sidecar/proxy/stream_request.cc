@@ -54,17 +54,6 @@ void Stream::on_request(http::RequestHead& head, bool end) {
   run_request_filters(end);
 }
 
-UnderscoreCounts Stream::underscore_counts() const {
-  if (http2()) {
-    metrics::Http2Stats& stats = http_.http2_stats();
-    return {stats.dropped_headers_with_underscores,
-            stats.requests_rejected_with_underscores_in_headers};
-  }
-  metrics::Http1Stats& stats = http_.http1_stats();
-  return {stats.dropped_headers_with_underscores,
-          stats.requests_rejected_with_underscores_in_headers};
-}
-
 bool Stream::admit_request() {
   const config::HttpConnectionManager& config = http_.config();
   http::RequestHead& head = *request_;
