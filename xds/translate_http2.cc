@@ -22,16 +22,16 @@ void take_keepalive(const envoy::config::core::v3::KeepaliveSettings& message, c
 
 config::Http2Protocol translate_http2(const envoy::config::core::v3::Http2ProtocolOptions& message,
                                       const FieldPath& at) {
-  // Harmless: which codec Envoy uses; and what is malformed resets its stream here, never the
-  // connection, as both of the last two ask for.
-  check_fields(message, at,
-               {"hpack_table_size", "max_concurrent_streams", "initial_stream_window_size",
-                "initial_connection_window_size", "allow_connect", "max_outbound_frames",
-                "max_outbound_control_frames", "max_consecutive_inbound_frames_with_empty_payload",
-                "max_inbound_priority_frames_per_stream",
-                "max_inbound_window_update_frames_per_data_frame_sent", "connection_keepalive"},
-               {"use_oghttp2_codec", "max_metadata_size", "stream_error_on_invalid_http_messaging",
-                "override_stream_error_on_invalid_http_message"});
+  // Harmless: which codec Envoy uses.
+  check_fields(
+      message, at,
+      {"hpack_table_size", "max_concurrent_streams", "initial_stream_window_size",
+       "initial_connection_window_size", "allow_connect", "max_outbound_frames",
+       "max_outbound_control_frames", "max_consecutive_inbound_frames_with_empty_payload",
+       "max_inbound_priority_frames_per_stream",
+       "max_inbound_window_update_frames_per_data_frame_sent", "connection_keepalive",
+       "stream_error_on_invalid_http_messaging", "override_stream_error_on_invalid_http_message"},
+      {"use_oghttp2_codec", "max_metadata_size"});
   config::Http2Protocol to;
   auto take = [](bool given, const auto& value, uint32_t& number) {
     if (given) number = value.value();
@@ -55,6 +55,10 @@ config::Http2Protocol translate_http2(const envoy::config::core::v3::Http2Protoc
        message.max_inbound_window_update_frames_per_data_frame_sent(),
        to.max_window_updates_per_data_frame);
   to.allow_connect = message.allow_connect();
+  // The second has taken the place of the first.
+  to.reset_malformed_streams = message.has_override_stream_error_on_invalid_http_message()
+                                   ? message.override_stream_error_on_invalid_http_message().value()
+                                   : message.stream_error_on_invalid_http_messaging();
   if (message.has_connection_keepalive())
     take_keepalive(message.connection_keepalive(), at.field("connection_keepalive"), to);
   return to;

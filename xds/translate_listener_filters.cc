@@ -133,11 +133,18 @@ bool take_filter(const v3::ListenerFilter& message, const FieldPath& at, Listene
   return false;
 }
 
-// Server names and protocols of TLS are only known to the inspector; Envoy adds it too.
-bool needs_tls_inspector(const config::FilterChain& chain) {
+bool has(const config::Listener& listener, ListenerFilter::Kind kind) {
+  return std::any_of(listener.listener_filters.begin(), listener.listener_filters.end(),
+                     [kind](const ListenerFilter& filter) { return filter.kind == kind; });
+}
+
+// Server names and protocols of TLS are only known to the inspector.
+bool needs_tls_inspector(const config::Listener& listener, const config::FilterChain& chain) {
   const config::FilterChainMatch& match = chain.match;
   if (!match.transport_protocol.empty()) return match.transport_protocol == "tls";
-  return !match.server_names.empty() || !match.application_protocols.empty();
+  if (!match.server_names.empty()) return true;
+  return !match.application_protocols.empty() &&
+         !has(listener, ListenerFilter::Kind::kHttpInspector);
 }
 
 }  // namespace
@@ -173,11 +180,10 @@ void translate_listener_filters(const v3::Listener& message, const FieldPath& at
     filter.kind = ListenerFilter::Kind::kOriginalDst;
     to.listener_filters.push_back(std::move(filter));
   }
-  bool needed = std::any_of(to.chains.begin(), to.chains.end(), needs_tls_inspector);
-  bool there = std::any_of(
-      to.listener_filters.begin(), to.listener_filters.end(),
-      [](const ListenerFilter& f) { return f.kind == ListenerFilter::Kind::kTlsInspector; });
-  if (needed && !there) {
+  bool needed = std::any_of(
+      to.chains.begin(), to.chains.end(),
+      [&to](const config::FilterChain& chain) { return needs_tls_inspector(to, chain); });
+  if (needed && !has(to, ListenerFilter::Kind::kTlsInspector)) {
     at.field("filter_chains")
         .warning("match on what only the TLS inspector finds out; it was added");
     to.listener_filters.push_back({});

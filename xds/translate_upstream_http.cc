@@ -6,6 +6,7 @@
 #include <envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h>
 #include <google/protobuf/any.pb.h>
 
+#include "sidecar/base/text.h"
 #include "xds/any.h"
 #include "xds/translate.h"
 #include "xds/translate_common.h"
@@ -90,12 +91,24 @@ void take_protocols(const HttpProtocolOptions& message, const FieldPath& at, Ups
   }
 }
 
+void take_names(const core::UpstreamHttpProtocolOptions& message, const FieldPath& at,
+                UpstreamHttp& to) {
+  check_fields(message, at, {"auto_sni", "auto_san_validation", "override_auto_sni_header"});
+  to.auto_sni = message.auto_sni();
+  to.auto_san_validation = message.auto_san_validation();
+  to.auto_sni_header = lower_copy(message.override_auto_sni_header());
+  if (!to.auto_sni_header.empty() && !to.auto_sni && !to.auto_san_validation)
+    at.field("override_auto_sni_header").warning("has no effect without auto_sni");
+}
+
 void take_options(const HttpProtocolOptions& message, const FieldPath& at, UpstreamHttp& to) {
-  // SNI and SANs come from the host only with TLS.
-  check_fields(message, at,
-               {"common_http_protocol_options", "explicit_http_config",
-                "use_downstream_protocol_config", "auto_config", "http_filters"},
-               {"upstream_http_protocol_options"});
+  check_fields(
+      message, at,
+      {"common_http_protocol_options", "explicit_http_config", "use_downstream_protocol_config",
+       "auto_config", "http_filters", "upstream_http_protocol_options"});
+  if (message.has_upstream_http_protocol_options())
+    take_names(message.upstream_http_protocol_options(), at.field("upstream_http_protocol_options"),
+               to);
   if (message.has_common_http_protocol_options())
     take_common(message.common_http_protocol_options(), at.field("common_http_protocol_options"),
                 to);
@@ -113,13 +126,17 @@ bool take_deprecated(const envoy::config::cluster::v3::Cluster& message, const F
                 to);
   if (message.has_http_protocol_options())
     take_http1(message.http_protocol_options(), at.field("http_protocol_options"), to);
+  if (message.has_upstream_http_protocol_options())
+    take_names(message.upstream_http_protocol_options(), at.field("upstream_http_protocol_options"),
+               to);
   if (message.has_http2_protocol_options()) {
     to.http2 =
         translate_http2(message.http2_protocol_options(), at.field("http2_protocol_options"));
     to.protocol = UpstreamHttp::Protocol::kHttp2;
   }
   return message.has_max_requests_per_connection() || message.has_common_http_protocol_options() ||
-         message.has_http_protocol_options() || message.has_http2_protocol_options();
+         message.has_http_protocol_options() || message.has_http2_protocol_options() ||
+         message.has_upstream_http_protocol_options();
 }
 
 }  // namespace

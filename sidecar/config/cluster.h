@@ -115,6 +115,11 @@ struct UpstreamHttp {
   uint32_t http2_max_response_headers_kb = 60;
   bool proper_case_headers = false;
   bool enable_trailers = false;  // Http1ProtocolOptions.enable_trailers
+  // UpstreamHttpProtocolOptions: the request's host, or the value of auto_sni_header where it has
+  // one, is the name that TLS asks for, and that the certificate has to have.
+  bool auto_sni = false;
+  bool auto_san_validation = false;
+  std::string auto_sni_header;
 };
 
 struct Cluster {

@@ -17,6 +17,8 @@ struct Http2Protocol {
   uint32_t first_window = 16 * 1024;
   // RFC 8441: extended CONNECT. To clients it is announced; towards endpoints it permits its use.
   bool allow_connect = false;
+  // A malformed message costs its stream (true) or, by default, the connection.
+  bool reset_malformed_streams = false;
 
   // What a peer may make a connection hold or do before it is closed.
   uint32_t max_outbound_frames = 10000;

@@ -80,7 +80,9 @@ bool route_times_wanted();
 uint64_t wanted_tls_fields(bool upstream);
 
 // The gRPC status of a response: from the trailers, else the head, else by what its HTTP status
-// means to a gRPC client; none before there is a response.
+// means to a gRPC client; none before there is a response. What is no number is kInvalidGrpcStatus,
+// which logs show as -1.
+constexpr uint32_t kInvalidGrpcStatus = UINT32_MAX;
 std::optional<uint32_t> grpc_status_of_response(const Context& context);
 // The same, for responses to gRPC requests alone.
 std::optional<uint32_t> grpc_status_of(const Context& context);

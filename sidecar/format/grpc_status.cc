@@ -9,8 +9,8 @@ namespace {
 
 std::optional<uint32_t> status_in(const http::Headers& headers) {
   const http::Header* field = headers.find(http::HeaderId::kGrpcStatus);
-  if (field == nullptr) return std::nullopt;
-  return parse_number<uint32_t>(field->value());
+  if (field == nullptr || field->value().empty()) return std::nullopt;
+  return parse_number<uint32_t>(field->value()).value_or(kInvalidGrpcStatus);
 }
 
 // What a gRPC client makes of a response without grpc-status (gRPC's

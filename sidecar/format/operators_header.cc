@@ -220,10 +220,17 @@ Result<Unit, Problem> parse_grpc_form(Piece& piece, std::string_view argument) {
   return Unit{};
 }
 
+void append_status_number(std::string& out, uint32_t status) {
+  if (status == kInvalidGrpcStatus)
+    out += "-1";
+  else
+    append_number(out, status);
+}
+
 bool append_grpc_number(std::string& out, const Piece&, const Context& context) {
   auto status = grpc_status_of(context);
   if (!status) return false;
-  append_number(out, *status);
+  append_status_number(out, *status);
   return true;
 }
 
@@ -231,7 +238,7 @@ bool append_grpc_status(std::string& out, const Piece& piece, const Context& con
   auto status = grpc_status_of(context);
   if (!status) return false;
   if (piece.option == kNumber || *status >= kGrpcNames.size()) {
-    append_number(out, *status);
+    append_status_number(out, *status);
   } else {
     const GrpcName& name = kGrpcNames[*status];
     out += piece.option == kSnake ? name.snake : name.camel;

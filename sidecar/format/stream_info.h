@@ -127,6 +127,9 @@ struct StreamInfo {
   // "RemoteReset" once the peer has reset the connection; else "Normal", also while it is open.
   std::string_view downstream_close_type = "Normal";
   std::string_view upstream_close_type;  // of the last attempt
+  // Why a connection was closed from here, where there is a word for it.
+  std::string_view downstream_local_close_reason;
+  std::string_view upstream_local_close_reason;
   ResponseFlags flags;
   uint32_t attempts = 0;
   uint32_t route_resolutions = 0;    // how often a route was looked for

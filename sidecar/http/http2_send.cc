@@ -150,7 +150,10 @@ struct Http2Sending {
     s.abuse_.on_frame_written(control, head.type == NGHTTP2_DATA);
     if (head.type == NGHTTP2_RST_STREAM) on_reset_sent(s, frame->rst_stream.error_code);
     if (head.type == NGHTTP2_GOAWAY) {
-      s.count(Http2Count::kGoawaySent);
+      // The announcement of a drain is not yet the GOAWAY that counts.
+      constexpr int32_t kNoticeId = 0x7fffffff;
+      bool notice = s.role_ == Role::kServer && frame->goaway.last_stream_id == kNoticeId;
+      if (!notice) s.count(Http2Count::kGoawaySent);
       // For an error of the peer's: whatever it still says is not read.
       if (frame->goaway.error_code != NGHTTP2_NO_ERROR) s.over_ = true;
     }

@@ -131,6 +131,20 @@ void Http2Session::end_abused() {
   want_output();
 }
 
+void Http2Session::refuse(Http2Stream& stream, std::string_view details, bool reset) {
+  count(Http2Count::kMessagingError);
+  int32_t id = stream.id_;
+  detach(stream, false);
+  if (!config_.reset_malformed_streams) {
+    malformed_ = true;
+    nghttp2_session_terminate_session(native_, NGHTTP2_PROTOCOL_ERROR);
+  } else {
+    if (!reset) nghttp2_submit_rst_stream(native_, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+    abuse_.on_control_queued();
+  }
+  stream.on_closed({Http2Error::kProtocol, false, false, false, details});
+}
+
 ssize_t Http2Session::take(std::string_view bytes) {
   return nghttp2_session_mem_recv(native_, reinterpret_cast<const uint8_t*>(bytes.data()),
                                   bytes.size());
@@ -176,7 +190,7 @@ Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
   if (taken >= 0)
     if (auto what = abuse_.check_queued(nghttp2_session_get_outbound_queue_size(native_)))
       flood(*what);
-  if (taken < 0 || flooded_) {
+  if (taken < 0 || flooded_ || malformed_) {
     over_ = true;
     return fail({Code::kProtocol, role_ == Role::kServer ? Origin::kDownstream : Origin::kUpstream,
                  false, "HTTP/2 connection error"});

@@ -87,6 +87,10 @@ class Http2Session {
 
   // The peer has broken the rules, and knows: what is left is to close.
   [[nodiscard]] bool over() const { return over_; }
+  // Inside feed(): no output may be asked for.
+  [[nodiscard]] bool feeding() const { return feeding_; }
+  // A message of the peer's has cost it the connection.
+  [[nodiscard]] bool malformed() const { return malformed_; }
   // The peer has said GOAWAY, no stream is left, and all is written: neither side has any more to
   // say.
   [[nodiscard]] bool finished() const;
@@ -122,6 +126,9 @@ class Http2Session {
   // `peer_ended`: the peer has said its last about the stream, by END_STREAM or RST_STREAM.
   void detach(Http2Stream& stream, bool peer_ended);
   void flood(Http2Count what);
+  // A message breaks the rules: its stream leaves, and by default the connection ends. `reset`: the
+  // library has seen to the stream itself.
+  void refuse(Http2Stream& stream, std::string_view details, bool reset = false);
   void count(Http2Count what) { events_.on_count(what); }
   void account(std::size_t before, const Http2Stream& stream) {
     buffered_ += stream.out_.size();
@@ -168,6 +175,7 @@ class Http2Session {
   bool output_wanted_ = false;
   bool over_ = false;
   bool flooded_ = false;
+  bool malformed_ = false;
   bool drained_any_ = false;
 };
 

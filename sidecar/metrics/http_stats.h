@@ -117,7 +117,8 @@ inline Scope cluster_http2_scope(std::string_view cluster) {
 #define PILLION_HTTP2_STATS(CELL, NAMED)                                                          \
   CELL(Counter, dropped_headers_with_underscores, "Headers dropped for an underscore.")           \
   CELL(Counter, goaway_sent, "GOAWAY frames sent.")                                               \
-  CELL(Counter, header_overflow, "Streams reset for too many or too large headers.")              \
+  CELL(Counter, header_list_size_too_large, "Streams reset for too large headers.")               \
+  CELL(Counter, header_overflow, "Streams reset for too many headers.")                           \
   CELL(Counter, inbound_continuation_flood, "Connections closed for too many CONTINUATIONs.")     \
   CELL(Counter, inbound_empty_frames_flood, "Connections closed for frames without payload.")     \
   CELL(Counter, inbound_priority_frames_flood, "Connections closed for too many PRIORITYs.")      \

@@ -12,7 +12,7 @@ namespace pillion::net {
 
 namespace {
 
-constexpr std::string_view kV1Start = "PROXY ";
+constexpr std::string_view kV1Start = "PROXY";
 constexpr std::string_view kV2Start("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr std::size_t kV2Fixed = 16;
 constexpr unsigned kLocal = 0;
@@ -55,7 +55,7 @@ ProxyParse parse_v1(std::string_view bytes, ProxyHeader& to) {
   std::string_view line = bytes.substr(0, end);
   while (line.ends_with(' ')) line.remove_suffix(1);  // as Envoy does
   std::vector<std::string_view> words = split(line, ' ');
-  if (words.size() < 2) return ProxyParse::kMalformed;
+  if (words.size() < 2 || words[0] != kV1Start) return ProxyParse::kMalformed;
   if (words[1] == "UNKNOWN") {  // whatever follows is to be ignored
     to.local = true;
     return ProxyParse::kHeader;

@@ -5,6 +5,7 @@
 
 #include "sidecar/http/http1_writer.h"
 #include "sidecar/proxy/http2_downstream.h"
+#include "sidecar/proxy/listener_log.h"
 
 namespace pillion::proxy {
 
@@ -171,6 +172,7 @@ void Downstream::feed(std::string_view bytes) {
     if (state_ != State::kOpen) return;
     if (!taken) {
       http_.stats().downstream_cx_protocol_error.add();
+      malformed_ = true;
       // The codec may refuse a message before anything of it made a stream.
       if (stream_ == nullptr) on_message_begin(0);
       stream_->on_request_malformed(parser_->error());
@@ -301,6 +303,7 @@ void Downstream::send_body(std::string_view data) {
 
 void Downstream::send_end(const http::Headers* trailers) {
   if (std::exchange(ended_, true)) return;
+  if (!http_.config().enable_trailers) trailers = nullptr;
   if (chunked_) http::write_last_chunk(connection_.output(), trailers);
 }
 
@@ -428,8 +431,8 @@ void Downstream::on_end() {
 }
 
 void Downstream::on_failed(Error error) {
-  if (stream_ != nullptr && error.code == Code::kReset)
-    stream_->info().downstream_close_type = "RemoteReset";
+  was_reset_ = error.code == Code::kReset;
+  if (stream_ != nullptr && was_reset_) stream_->info().downstream_close_type = "RemoteReset";
   if (http_.tls() != nullptr) http_.tls()->counts().count_failure(*connection_.session());
   close(false);
 }
@@ -437,6 +440,21 @@ void Downstream::on_failed(Error error) {
 void Downstream::on_drained() {
   if (http2_ != nullptr) http2_->on_drained();
   if (stream_ != nullptr) stream_->on_downstream_drained();
+}
+
+void Downstream::log_connection() {
+  StreamInfo info = connection_facts(
+      worker_, *listener_, {facts_.remote, facts_.local, facts_.inspection.get(), facts_.opened});
+  info.connection_id = facts_.id;
+  info.filter_chain_name = facts_.filter_chain_name;
+  info.downstream_socket = facts_.socket;
+  info.request_body_bytes = connection_.bytes_read();
+  info.response_body_bytes = connection_.bytes_written();
+  if (requests_ > 0 && !malformed_) info.protocol = facts_.version;
+  if (malformed_) info.set_flag(ResponseFlag::kDownstreamProtocolError);
+  if (was_reset_) info.downstream_close_type = "RemoteReset";
+  if (facts_.session != nullptr) info.downstream_transport_failure = facts_.session->failure_text();
+  log_to_listener(worker_, *listener_, info);
 }
 
 void Downstream::close(bool by_us) {
@@ -469,6 +487,7 @@ void Downstream::close(bool by_us) {
   worker_.active_connections.fetch_sub(1, std::memory_order_relaxed);
   timer_.cancel();
   lifetime_.reset();
+  if (!listener_->loggers().empty()) log_connection();
   connection_.close();
   TaggedNode<Inbound>::unlink();
   worker_.loop.delete_later(std::unique_ptr<io::Disposable>(this));

@@ -92,6 +92,7 @@ class Downstream final : public Inbound,
   void on_timer();
   void on_lifetime();
   void begin_close(bool wait_for_peer);
+  void log_connection();
   void close(bool by_us);
 
   WorkerContext& worker_;
@@ -122,6 +123,8 @@ class Downstream final : public Inbound,
   bool read_closed_ = false;
   bool wait_for_peer_ = false;
   bool codec_chosen_ = false;
+  bool malformed_ = false;
+  bool was_reset_ = false;
 };
 
 }  // namespace pillion::proxy

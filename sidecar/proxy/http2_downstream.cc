@@ -68,6 +68,11 @@ void Http2Downstream::on_data(std::string_view bytes) {
 
 void Http2Downstream::on_protocol_error() {
   owner_.http_.stats().downstream_cx_protocol_error.add();
+  owner_.malformed_ = true;
+  if (active_ > 0 || session_.malformed()) {
+    owner_.http_.stats().downstream_cx_destroy_active_rq.add();
+    owner_.http_.stats().downstream_cx_destroy_local_active_rq.add();
+  }
   flush();  // GOAWAY says why
   if (owner_.state_ != Downstream::State::kOpen) return;
   for_each_stream([](Http2ServerStream& stream) {
@@ -170,7 +175,13 @@ http::Http2Stream* Http2Downstream::on_stream(http::StreamId) {
 }
 
 void Http2Downstream::on_response() {
-  if (!draining_ && owner_.should_drain()) drain();
+  if (!draining_) {
+    if (owner_.should_drain()) drain();
+    return;
+  }
+  uint32_t most = owner_.http_.config().max_requests_per_connection;
+  if (most != 0 && owner_.requests_ >= most)
+    owner_.http_.stats().downstream_cx_max_requests_reached.add();
 }
 
 void Http2Downstream::on_stream_over() {

@@ -135,6 +135,7 @@ class Http2ServerStream final : public io::Disposable,
   std::unique_ptr<io::Timer> flush_timer_;
   std::unique_ptr<io::Timer> rest_timer_;
   bool head_request_ = false;
+  bool head_sent_ = false;
   bool tunnel_ = false;
   bool done_ = false;
   bool disposed_ = false;

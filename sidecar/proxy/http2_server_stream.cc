@@ -54,11 +54,13 @@ void Http2ServerStream::on_drained() {
 
 void Http2ServerStream::send_head(http::ResponseHead& head, bool end, bool tunnel) {
   connection_.on_response();
+  head_sent_ = true;
   sent_ += head.headers.byte_size();
   stream_->info().response_header_bytes += head.headers.byte_size();
   // RFC 8441 section 5: where HTTP/1.1 switches protocols, HTTP/2 says that the CONNECT was good.
   int status = tunnel && head.status == 101 ? 200 : head.status;
-  connection_.session_.send_head(*this, head, status, end || head_request_);
+  // That a response to HEAD has no body does not make it complete: its origin may still fail.
+  connection_.session_.send_head(*this, head, status, end);
 }
 
 void Http2ServerStream::send_interim(int status, const http::ResponseHead* head) {
@@ -106,6 +108,12 @@ void Http2ServerStream::on_stream_done(bool /*intact*/, bool reset) {
     return;
   }
   if (reset) {
+    // What was said so far still leaves, so that the client sees a response cut short.
+    if (head_sent_ && !session.feeding()) connection_.flush();
+    if (connection_.gone_ || !attached()) {
+      dispose();
+      return;
+    }
     session.reset(*this, http::Http2Error::kInternal);
     dispose();
     return;

@@ -7,6 +7,7 @@
 
 #include "sidecar/net/original_dst.h"
 #include "sidecar/proxy/downstream.h"
+#include "sidecar/proxy/listener_log.h"
 #include "sidecar/proxy/tcp_tunnel.h"
 
 namespace pillion::proxy {
@@ -35,9 +36,14 @@ void hand_to_chain(WorkerContext& worker, List<Inbound, Inbound>& inbounds,
   if (!early.empty()) downstream->receive(early);
 }
 
-void refuse(const ListenerRuntime& listener) {
-  listener.stats().downstream_cx_total.add();
+// Closed since no chain takes it. Envoy counts it as no connection of the listener.
+void refuse(WorkerContext& worker, const ListenerRuntime& listener, const ConnectionEnds& ends) {
   listener.stats().no_filter_chain_match.add();
+  if (listener.loggers().empty()) return;
+  StreamInfo info = connection_facts(worker, listener, ends);
+  info.set_flag(ResponseFlag::kNoRouteFound);
+  info.response_code_details = "filter_chain_not_found";
+  log_to_listener(worker, listener, info);
 }
 
 }  // namespace
@@ -55,7 +61,7 @@ void begin_connection(WorkerContext& worker, List<Inbound, Inbound>& inbounds,
   }
   const ChainRuntime* chain = listener->choose({local, remote, remote});
   if (chain == nullptr) {
-    refuse(*listener);
+    refuse(worker, *listener, {remote, local, nullptr, worker.loop.now()});
     return;
   }
   hand_to_chain(worker, inbounds, listener, *chain,
@@ -72,7 +78,8 @@ Incoming::Incoming(WorkerContext& worker, List<Inbound, Inbound>& inbounds,
       remote_(remote),
       local_(local),
       inspection_(std::make_unique<Inspection>()),
-      timer_(io::Timer::of<&Incoming::on_timeout>(worker.loop.timers(), *this)) {
+      timer_(io::Timer::of<&Incoming::on_timeout>(worker.loop.timers(), *this)),
+      opened_(worker.loop.now()) {
   inspection_->direct_remote = remote;
   inspection_->direct_local = local;
   listener_->stats().downstream_pre_cx_active.add();
@@ -248,6 +255,7 @@ Incoming::Step Incoming::run_proxy_protocol(const ListenerFilterRuntime& filter)
       stats.not_found_disallowed.add();
       break;
     case net::ProxyParse::kDisallowed:
+      (v1 ? stats.v1_found : stats.v2_found).add();
       (v1 ? stats.v1_disallowed : stats.v2_disallowed).add();
       break;
     default:
@@ -342,7 +350,8 @@ TcpTunnel* Incoming::hand_on(const ChainRuntime* chain) {
     drop_early();
   }
   if (chain == nullptr) {
-    refuse(*listener_);
+    refuse(worker_, *listener_,
+           {accepted.remote, accepted.local, accepted.inspection.get(), opened_});
     return nullptr;
   }
   if (!early) {
@@ -366,6 +375,10 @@ void Incoming::close() {
   leave();
   drop_early();
   fd_.reset();
+  if (listener_->loggers().empty()) return;
+  StreamInfo info =
+      connection_facts(worker_, *listener_, {remote_, local_, inspection_.get(), opened_});
+  log_to_listener(worker_, *listener_, info);
 }
 
 void Incoming::leave() {

@@ -91,6 +91,7 @@ class Incoming final : public Inbound,
   net::TlsSniffer tls_;
   net::HttpSniffer http_;
   io::Timer timer_;
+  Time opened_;
   const ChainRuntime* early_chain_ = nullptr;
   std::unique_ptr<TcpConnector> early_;
   upstream::TcpConnection* upstream_ = nullptr;

@@ -201,15 +201,17 @@ std::string_view make_request_id(Arena& arena, Random& random) {
 }
 
 std::optional<Refusal> check_request(http::RequestHead& head, const HttpConnectionManager& config,
-                                     metrics::Http1Stats* stats) {
+                                     UnderscoreCounts counts) {
   if (config.underscores != HttpConnectionManager::HeadersWithUnderscores::kAllow) {
     auto underscored = [](const Header& h) { return h.name().find('_') != std::string_view::npos; };
     if (config.underscores == HttpConnectionManager::HeadersWithUnderscores::kDrop) {
       std::size_t dropped = head.headers.remove_if(underscored);
-      if (dropped > 0 && stats != nullptr) stats->dropped_headers_with_underscores.add(dropped);
+      if (dropped > 0) counts.dropped.add(dropped);
     } else if (std::any_of(head.headers.begin(), head.headers.end(), underscored)) {
-      if (stats != nullptr) stats->requests_rejected_with_underscores_in_headers.add();
-      return Refusal{400, "http1.unexpected_underscore", {}};
+      counts.refused.add();
+      bool http2 = head.version == http::Version::kHttp2;
+      return Refusal{
+          400, http2 ? "http2.unexpected_underscore" : "http1.unexpected_underscore", {}};
     }
   }
   if (std::optional<Refusal> refusal = check_nominated(head.headers)) return refusal;

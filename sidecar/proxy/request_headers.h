@@ -34,11 +34,17 @@ struct RequestFacts {
   tls::Session* session = nullptr;  // of the client's connection; null in plain text
 };
 
+// Where requests are counted that have an underscore in a name.
+struct UnderscoreCounts {
+  metrics::Counter& dropped;
+  metrics::Counter& refused;
+};
+
 // Path and header policies that may refuse the request: Host, normalization, underscores,
 // connection-named fields.
 std::optional<Refusal> check_request(http::RequestHead& head,
                                      const config::HttpConnectionManager& config,
-                                     metrics::Http1Stats* stats);
+                                     UnderscoreCounts counts);
 // Edits the head in place; cannot fail.
 void prepare_request(http::RequestHead& head, const config::HttpConnectionManager& config,
                      RequestFacts& facts, WorkerContext& worker);

@@ -105,4 +105,15 @@ bool Stream::server_draining() const {
          worker_.process.health_check_failed.load(std::memory_order_relaxed);
 }
 
+UnderscoreCounts Stream::underscore_counts() const {
+  if (http2()) {
+    metrics::Http2Stats& stats = http_.http2_stats();
+    return {stats.dropped_headers_with_underscores,
+            stats.requests_rejected_with_underscores_in_headers};
+  }
+  metrics::Http1Stats& stats = http_.http1_stats();
+  return {stats.dropped_headers_with_underscores,
+          stats.requests_rejected_with_underscores_in_headers};
+}
+
 }  // namespace pillion::proxy

@@ -20,6 +20,7 @@
 #include "sidecar/io/loop.h"
 #include "sidecar/proxy/attempt.h"
 #include "sidecar/proxy/inbound.h"
+#include "sidecar/proxy/request_headers.h"
 #include "sidecar/proxy/retry.h"
 #include "sidecar/proxy/snapshot.h"
 #include "sidecar/proxy/worker_context.h"
@@ -212,6 +213,10 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   void touch() {
     if (idle_limit_ > Duration::zero()) idle_timer_.arm(idle_limit_);
   }
+  [[nodiscard]] upstream::TlsNames tls_names() const {
+    return {std::string(sni_), std::string(expected_san_)};
+  }
+  [[nodiscard]] UnderscoreCounts underscore_counts() const;
   [[nodiscard]] bool http2() const { return connection_.version == http::Version::kHttp2; }
   // The single end of every stream.
   void finish(bool reset);
@@ -249,6 +254,8 @@ class Stream final : public io::Disposable, private filter::ChainOwner {
   // after that.
   Buffer body_;
   std::size_t body_limit_;
+  std::string_view sni_;  // what TLS to the endpoint asks for, if the request says it
+  std::string_view expected_san_;
   std::string_view upgrade_;      // the type, when this is a tunnel in the making
   bool tunnel_wanted_ = false;    // CONNECT, or an upgrade
   bool tunnel_admitted_ = false;  // ... that the configuration allows

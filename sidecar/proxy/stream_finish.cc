@@ -121,7 +121,7 @@ void Stream::on_downstream_reset(std::string_view details, bool by_client) {
                            : ResponseFlag::kDownstreamProtocolError);
   info_.response_code_details = details;
   if (!info_.protocol) info_.protocol = connection_.version;
-  if (by_client) count_rx_reset();
+  count_rx_reset();
   finish(true);
 }
 
@@ -187,13 +187,15 @@ void Stream::finish(bool reset) {
     }
     if (!request_complete()) {
       stats.downstream_rq_response_before_rq_complete.add();
-      count_rx_reset();
+      // A tunnel in HTTP/2 has an end in each direction.
+      if (!http2() || !request_complete_) count_rx_reset();
     }
   }
   double ms =
       std::chrono::duration<double, std::milli>(info_.times.end - info_.times.start).count();
   stats.downstream_rq_time.record(ms);
-  if (reset && head_sent_ && !info_.has_flag(ResponseFlag::kDownstreamConnectionTermination))
+  if (reset && head_sent_ && !info_.has_flag(ResponseFlag::kDownstreamConnectionTermination) &&
+      !info_.has_flag(ResponseFlag::kDownstreamRemoteReset))
     stats.downstream_rq_tx_reset.add();
   log();
   if (cluster_ != nullptr) {

@@ -11,6 +11,7 @@
 #include "sidecar/proxy/tcp_connector.h"
 #include "sidecar/proxy/tls_facts.h"
 #include "sidecar/proxy/trace_reason.h"
+#include "sidecar/proxy/upstream_names.h"
 
 namespace pillion::proxy {
 
@@ -77,12 +78,13 @@ bool Stream::admit_request() {
     reply(400, {}, "missing_host_header");
     return false;
   }
-  if (std::optional<Refusal> refusal = check_request(head, config, &http_.http1_stats())) {
+  if (std::optional<Refusal> refusal = check_request(head, config, underscore_counts())) {
     if (refusal->location.empty()) {
       if (refusal->details == "path_normalization_failed")
         http_.stats().downstream_rq_failed_path_normalization.add();
       if (!goes_on) owner_.close_after_response();
-      bool protocol = refusal->details.starts_with("http1.");
+      bool protocol =
+          refusal->details.starts_with("http1.") || refusal->details.starts_with("http2.");
       reply(refusal->status, protocol ? "Bad Request" : "", refusal->details,
             protocol ? std::optional(ResponseFlag::kDownstreamProtocolError) : std::nullopt);
     } else {
@@ -309,6 +311,11 @@ void Stream::forward(const config::ForwardAction& action) {
   bool suppress = http_.config().suppress_envoy_headers;
   match_.route->edit_request(*request_, context(), match_.weighted);
   match_.route->rewrite(*request_, match_.weighted, suppress);
+  if (cluster.tls != nullptr && cluster.http != nullptr) {
+    upstream::TlsNames names = upstream_names(*cluster.http, *request_);
+    if (!names.sni.empty()) sni_ = arena_.copy(names.sni);
+    if (!names.san.empty()) expected_san_ = arena_.copy(names.san);
+  }
   retry_.configure(action.retry.get(), match_.route->retry_matchers(), *request_);
   keep_body_ = retry_.enabled();
   enter(Phase::kAttempt);
@@ -385,8 +392,9 @@ void Stream::start_attempt() {
                                                 info_.dynamic_metadata});
     if (original) hint.original = &*original;
   }
-  upstream::Pool* pool = ends_connect() ? cluster_->choose_raw(hint, action_->priority)
-                                        : cluster_->choose(hint, action_->priority, http2());
+  upstream::Pool* pool = ends_connect()
+                             ? cluster_->choose_raw(hint, action_->priority, tls_names())
+                             : cluster_->choose(hint, action_->priority, http2(), tls_names());
   if (pool == nullptr) {
     cluster_->stats().upstream_cx_none_healthy.add();
     charge_upstream(503, false);

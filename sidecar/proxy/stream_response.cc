@@ -187,9 +187,13 @@ void Stream::on_attempt_end(http::Headers* trailers) {
   info_.times.response_last = worker_.loop.now();
   if (std::exchange(grpc_outcome_due_, false)) count_grpc_outcome(trailers);
   if (is_tunnel_) {
-    info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
-    info_.set_flag(ResponseFlag::kUpstreamConnectionTermination);
-    http_.stats().downstream_rq_tx_reset.add();
+    // In HTTP/1.1 only the connection's end says that a tunnel is over; in HTTP/2 it has one of its
+    // own.
+    if (info_.upstream_protocol != http::Version::kHttp2) {
+      info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
+      info_.set_flag(ResponseFlag::kUpstreamConnectionTermination);
+      http_.stats().downstream_rq_tx_reset.add();
+    }
     finish_response(nullptr);
     return;
   }
@@ -201,7 +205,6 @@ void Stream::on_attempt_end(http::Headers* trailers) {
     cluster_->response_stats().record_time(ms, response_kind_);
     count_named([ms](metrics::VirtualClusterStats& s) { s.upstream_rq_time.record(ms); });
   }
-  if (trailers != nullptr && !http2() && !http_.config().enable_trailers) trailers = nullptr;
   upstream_done_ = true;
   if (response_head_end_) {
     if (head_sent_) finish_response(nullptr);
@@ -218,6 +221,9 @@ void Stream::on_attempt_failed(AttemptEnd end, const upstream::AttemptFailure& f
   if (failure.was_reset) info_.upstream_close_type = "RemoteReset";
   if (attempt_.response_started()) {
     info_.set_flag(flag_of(end));
+    // As in Envoy, which counts it where a status in trailers was still to come.
+    if (head_sent_ && request_->is_grpc())
+      http_.stats().rq_reset_after_downstream_response_started.add();
     fail_after_head(arena_.concat("upstream_reset_after_response_started{",
                                   end == AttemptEnd::kProtocol      ? "protocol_error"
                                   : end == AttemptEnd::kRemoteReset ? "remote_reset"

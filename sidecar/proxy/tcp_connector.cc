@@ -73,15 +73,15 @@ void TcpConnector::try_connect() {
   }
   ++attempts_;
   if (!connection) {
-    // A full queue has not even chosen a host, as far as Envoy's log goes.
-    if (connection.error().failure != TcpFailure::kPendingOverflow) {
-      tried_.push_back(std::move(endpoint));
-      flags_.set(ResponseFlag::kUpstreamConnectionFailure);
-    }
+    // A full queue was asked for a host and has none, as far as Envoy's log goes.
+    host_refused_ = connection.error().failure == TcpFailure::kPendingOverflow;
+    tried_.push_back(std::move(endpoint));
+    if (!host_refused_) flags_.set(ResponseFlag::kUpstreamConnectionFailure);
     try_later();
     return;
   }
   tried_.push_back(std::move(endpoint));
+  host_refused_ = false;
   connection_ = *connection;
   connect_started_ = connection_->connect_started();
 }
@@ -105,7 +105,12 @@ void TcpConnector::try_later() {
 void TcpConnector::on_tcp_failed(TcpFailure failure, Error error) {
   connection_ = nullptr;
   flags_.set(ResponseFlag::kUpstreamConnectionFailure);
-  transport_failure_ = failure == TcpFailure::kConnectFailed ? error.what : std::string_view{};
+  transport_failure_.clear();
+  if (failure == TcpFailure::kConnectFailed) {
+    if (error.code != Code::kTls) transport_failure_ = "delayed_connect_error:_";
+    transport_failure_ += error.what;
+    std::replace(transport_failure_.begin(), transport_failure_.end(), ' ', '_');
+  }
   try_later();
 }
 
@@ -152,9 +157,11 @@ void TcpConnector::describe(StreamInfo& info) {
   info.times.upstream_connected = connected_;
   if (tried_.empty()) return;
   const upstream::Endpoint& last = *tried_.back();
-  info.upstream_host = &last.address;
-  info.upstream_host_name = last.hostname.empty() ? last.address_text : last.hostname;
-  info.upstream_metadata = last.metadata.get();
+  if (!host_refused_) {
+    info.upstream_host = &last.address;
+    info.upstream_host_name = last.hostname.empty() ? last.address_text : last.hostname;
+    info.upstream_metadata = last.metadata.get();
+  }
   attempted_.assign(tried_.size(), {});
   for (std::size_t i = 0; i < tried_.size(); ++i) {
     attempted_[i].address = &tried_[i]->address;

@@ -100,9 +100,10 @@ class TcpConnector final : public upstream::TcpEvents {
   uint64_t connection_id_ = 0;
   Time connect_started_{};
   Time connected_{};
-  std::string_view transport_failure_;
+  std::string transport_failure_;
   ResponseFlags flags_;
   uint32_t attempts_ = 0;
+  bool host_refused_ = false;  // the last of tried_ was not even asked
 };
 
 }  // namespace pillion::proxy

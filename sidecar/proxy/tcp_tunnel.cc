@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sidecar/proxy/listener_log.h"
 #include "sidecar/proxy/tls_facts.h"
 
 namespace pillion::proxy {
@@ -18,7 +19,6 @@ TcpTunnel::TcpTunnel(WorkerContext& worker, std::shared_ptr<const ListenerRuntim
       inspection_(std::move(accepted.inspection)),
       idle_timer_(io::Timer::of<&TcpTunnel::on_idle_timer>(worker.loop.timers(), *this)),
       id_(++worker.next_connection_id * metrics::kMaxWorkers + worker.index),
-      opened_wall_(worker.loop.wall_now()),
       opened_(worker.loop.now()),
       last_move_(opened_) {
   connection_.set_watermark(listener_->config().buffer_limit);
@@ -74,6 +74,11 @@ void TcpTunnel::adopt(std::unique_ptr<TcpConnector> connector, upstream::TcpConn
 
 void TcpTunnel::on_upstream_failed(ConnectFailure failure) {
   if (failure == ConnectFailure::kNoCluster) tcp_.stats().downstream_cx_no_route.add();
+  // Spelt as Envoy does, since logs are searched for it.
+  static constexpr std::string_view kReasons[] = {
+      "tcp_initializion_failure:0", "tcp_initializion_failure:1", "tcp_initializion_failure:2",
+      "tcp_initializion_failure:3"};
+  close_reason_ = kReasons[static_cast<std::size_t>(failure)];
   finish();
 }
 
@@ -249,6 +254,7 @@ void TcpTunnel::on_tcp_flushed() {
 
 void TcpTunnel::on_end() {
   client_ended_ = true;
+  client_ended_last_ = upstream_ended_;
   if (upstream_ == nullptr) return;
   upstream_->shutdown_write();
   check_done();
@@ -322,7 +328,7 @@ void TcpTunnel::keep_upstream_facts() {
   upstream_->cluster().stats().upstream_cx_tx_bytes_buffered.add(-shown_upstream_);
   shown_upstream_ = 0;
   upstream_read_ = upstream_->raw().bytes_read();
-  upstream_written_ = upstream_->raw().bytes_written();
+  upstream_written_ = upstream_->sent();
   upstream_arena_ = std::make_unique<Arena>(worker_.blocks);
   upstream_tls_ = tls_facts(upstream_->raw().session(), true, *upstream_arena_);
 }
@@ -349,6 +355,7 @@ void TcpTunnel::on_idle_timer() {
     return;
   }
   tcp_.stats().idle_timeout.add();
+  close_reason_ = "tcp_session_idle_timeout";
   finish();
 }
 
@@ -365,6 +372,7 @@ void TcpTunnel::on_handshake_timeout() {
 void TcpTunnel::on_lifetime() {
   tcp_.stats().max_downstream_connection_duration.add();
   flags_.set(ResponseFlag::kDurationTimeout);
+  close_reason_ = "max_connection_duration_reached";
   finish();
 }
 
@@ -377,37 +385,33 @@ void TcpTunnel::abort(std::string_view) {
   finish();
 }
 
-void TcpTunnel::log(std::string_view type) {
-  if (tcp_.loggers().empty()) return;
-  StreamInfo info;
-  info.log_type = type;
-  info.start_wall = opened_wall_;
-  info.times.start = opened_;
-  info.times.end = worker_.loop.now();
-  info.downstream_remote = &remote_;
-  info.downstream_local = &local_;
-  info.downstream_direct_remote = inspection_ ? &inspection_->direct_remote : &remote_;
-  info.downstream_direct_local = inspection_ ? &inspection_->direct_local : &local_;
-  if (inspection_ != nullptr) {
-    info.requested_server_name = inspection_->server_name;
-    info.dynamic_metadata = inspection_->metadata.get();
-  }
+StreamInfo TcpTunnel::facts(Arena& arena) {
+  StreamInfo info =
+      connection_facts(worker_, *listener_, {remote_, local_, inspection_.get(), opened_});
   info.connection_id = id_;
-  info.listener_name = listener_->config().name;
   info.filter_chain_name = chain_.config->name;
   info.request_body_bytes = info.downstream_wire_received = connection_.bytes_read();
   info.response_body_bytes = info.downstream_wire_sent = connection_.bytes_written();
   info.upstream_wire_received = upstream_ ? upstream_->raw().bytes_read() : upstream_read_;
-  info.upstream_wire_sent = upstream_ ? upstream_->raw().bytes_written() : upstream_written_;
+  info.upstream_wire_sent = upstream_ ? upstream_->sent() : upstream_written_;
   info.downstream_close_type = client_close_;
   info.upstream_close_type = upstream_close_;
+  info.downstream_local_close_reason = close_reason_;
   if (connector_ != nullptr) connector_->describe(info);
-  Arena arena(worker_.blocks);
+  if (info.upstream_remote != nullptr) info.upstream_local_close_reason = close_reason_;
   info.downstream_transport_failure = connection_.transport_failure();
   info.downstream_tls = tls_facts(connection_.session(), false, arena);
   info.upstream_tls =
       upstream_ == nullptr ? upstream_tls_ : tls_facts(upstream_->raw().session(), true, arena);
   info.flags.add(flags_);
+  return info;
+}
+
+void TcpTunnel::log(std::string_view type) {
+  if (tcp_.loggers().empty()) return;
+  Arena arena(worker_.blocks);
+  StreamInfo info = facts(arena);
+  info.log_type = type;
   format::Context context;
   context.info = &info;
   for (const auto& logger : tcp_.loggers()) logger->log(context, worker_.random.next());
@@ -417,6 +421,11 @@ void TcpTunnel::end_client() {
   count();
   tcp_.stats().downstream_cx_tx_bytes_buffered.add(-shown_downstream_);
   shown_downstream_ = 0;
+  if (!listener_->loggers().empty()) {
+    Arena arena(worker_.blocks);
+    StreamInfo info = facts(arena);
+    log_to_listener(worker_, *listener_, info);
+  }
   log("TcpConnectionEnd");
   lifetime_.reset();
   handshake_.reset();
@@ -442,7 +451,7 @@ void TcpTunnel::finish() {
     if (reset_upstream_)
       upstream_->abort();
     else
-      upstream_->close(!upstream_ended_);
+      upstream_->close(!upstream_ended_ || client_ended_last_);
     upstream_ = nullptr;
   }
   // Not destroyed: it may be what has called.

@@ -74,6 +74,8 @@ class TcpTunnel final : public Inbound,
   void check_done();
   void keep_upstream_facts();
   void flush_upstream();
+  // Refers to the arena for what TLS says.
+  [[nodiscard]] StreamInfo facts(Arena& arena);
   void log(std::string_view type);
   // The client's side is over: its stats, its log line.
   void end_client();
@@ -99,7 +101,6 @@ class TcpTunnel final : public Inbound,
   std::unique_ptr<io::Timer> handshake_;  // while TLS has a time limit to shake hands
   std::unique_ptr<io::Timer> log_timer_;
   uint64_t id_;
-  WallTime opened_wall_;
   Time opened_;
   Time last_move_;
   ResponseFlags flags_;
@@ -113,9 +114,11 @@ class TcpTunnel final : public Inbound,
   const TlsFacts* upstream_tls_ = nullptr;  // of an upstream connection that is over
   std::string_view client_close_ = "Normal";
   std::string_view upstream_close_ = "Normal";
+  std::string_view close_reason_;
   bool client_ended_ = false;
   bool upstream_ended_ = false;
-  bool client_paused_ = false;  // besides the pause until there is an upstream
+  bool client_ended_last_ = false;  // after the upstream: then it is we who close
+  bool client_paused_ = false;      // besides the pause until there is an upstream
   bool upstream_paused_ = false;
   bool client_gone_ = false;   // only what is unsent upstream is left to do
   bool reset_client_ = false;  // as soon as all of its bytes have left

@@ -40,6 +40,12 @@ std::string named(const std::string& what, const config::CertificateValidation& 
   return source.name.empty() ? what : what + " of secret '" + source.name + "'";
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string joined(const std::vector<San>& sans) {
   std::string text;
   for (const San& san : sans) {
@@ -262,7 +268,8 @@ Verdict Validator::verify_names(const std::vector<San>& sans, const PeerNames& n
     });
     return found ? Verdict{}
                  : refuse(Failure::kSan, SSL_AD_CERTIFICATE_UNKNOWN,
-                          "verify SAN list, certificate SANs: [" + joined(sans) + "]");
+                          "verify SAN list, expected SANs: [" + joined(*names.any_of) +
+                              "], certificate SANs: [" + joined(sans) + "]");
   }
   bool found = true;
   if (!names.dns.empty()) {

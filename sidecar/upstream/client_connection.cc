@@ -67,7 +67,8 @@ ClientConnection::ClientConnection(Pool& pool, net::Fd fd, uint64_t id)
       connect_started_(pool.cluster().loop().now()) {
   connection_.set_watermark(pool.cluster().config().buffer_limit);
   if (ClusterTls* tls = pool.cluster().tls())
-    connection_.secure(tls->make_session(*pool.endpoint(), protocols_of(pool.speaks())));
+    connection_.secure(
+        tls->make_session(*pool.endpoint(), protocols_of(pool.speaks()), pool.names()));
   idle_timer_.arm(pool.cluster().config().connect_timeout);
 }
 

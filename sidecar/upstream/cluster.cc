@@ -50,20 +50,37 @@ Speaks speaks_of(config::UpstreamHttp::Protocol protocol, bool http2_client) {
 
 }  // namespace
 
-Pool* Cluster::choose(const PickHint& hint, config::Priority priority, bool http2_client) {
-  return choose_speaking(hint, priority, speaks_of(protocol_, http2_client));
+Pool* Cluster::choose(const PickHint& hint, config::Priority priority, bool http2_client,
+                      const TlsNames& names) {
+  return choose_speaking(hint, priority, speaks_of(protocol_, http2_client), names);
 }
 
-Pool* Cluster::choose_raw(const PickHint& hint, config::Priority priority) {
-  return choose_speaking(hint, priority, Speaks::kRaw);
+Pool* Cluster::choose_raw(const PickHint& hint, config::Priority priority, const TlsNames& names) {
+  return choose_speaking(hint, priority, Speaks::kRaw, names);
 }
 
-Pool* Cluster::choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks) {
+void Cluster::limit_named_pools() {
+  constexpr std::size_t kMaxNamedPools = 256;
+  if (named_pools_ < kMaxNamedPools) return;
+  for (auto it = pools_.begin(); it != pools_.end();) {
+    if (it->first.names.empty() || !it->second->empty() || it->second->draining()) {
+      ++it;
+      continue;
+    }
+    --named_pools_;
+    loop_.delete_later(std::move(it->second));
+    it = pools_.erase(it);
+  }
+}
+
+Pool* Cluster::choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks,
+                               const TlsNames& names) {
   if (config().original_dst != nullptr) {
     auto endpoint = original(hint);
     if (endpoint == nullptr) return nullptr;
-    auto [it, added] = pools_.try_emplace(Key{endpoint.get(), priority, speaks});
-    if (added) it->second = std::make_unique<Pool>(*this, std::move(endpoint), priority, speaks);
+    auto [it, added] = pools_.try_emplace(Key{endpoint.get(), priority, speaks, names});
+    if (added)
+      it->second = std::make_unique<Pool>(*this, std::move(endpoint), priority, speaks, names);
     it->second->note_use();
     return it->second.get();
   }
@@ -71,12 +88,17 @@ Pool* Cluster::choose_speaking(const PickHint& hint, config::Priority priority, 
   const Endpoint* endpoint = priorities_.pick(hint, &panicked);
   if (panicked) stats().lb_healthy_panic.add();
   if (endpoint == nullptr) return nullptr;
-  auto [it, added] = pools_.try_emplace(Key{endpoint, priority, speaks});
+  Key key{endpoint, priority, speaks, names};
+  if (!names.empty() && pools_.count(key) == 0) {
+    limit_named_pools();
+    ++named_pools_;
+  }
+  auto [it, added] = pools_.try_emplace(std::move(key));
   if (added) {
     const auto& all = priorities_.endpoints()->all;
     auto owner = std::find_if(all.begin(), all.end(),
                               [&](const auto& held) { return held.get() == endpoint; });
-    it->second = std::make_unique<Pool>(*this, *owner, priority, speaks);
+    it->second = std::make_unique<Pool>(*this, *owner, priority, speaks, names);
   }
   return it->second.get();
 }
@@ -111,8 +133,9 @@ std::shared_ptr<const Endpoint> Cluster::pick(const PickHint& hint) {
 }
 
 void Cluster::release_pool(Pool& pool) {
-  auto it = pools_.find(Key{pool.endpoint().get(), pool.priority(), pool.speaks()});
+  auto it = pools_.find(Key{pool.endpoint().get(), pool.priority(), pool.speaks(), pool.names()});
   if (it == pools_.end() || it->second.get() != &pool) return;
+  if (!pool.names().empty()) --named_pools_;
   loop_.delete_later(std::move(it->second));
   pools_.erase(it);
 }

@@ -23,9 +23,10 @@ class Cluster {
 
   // The pool of the endpoint that the balancer picks; null when no endpoint is healthy.
   // `http2_client`: for clusters that speak what the client does.
-  Pool* choose(const PickHint& hint, config::Priority priority, bool http2_client = false);
+  Pool* choose(const PickHint& hint, config::Priority priority, bool http2_client = false,
+               const TlsNames& names = {});
   // The same for a tunnel whose CONNECT request ends here.
-  Pool* choose_raw(const PickHint& hint, config::Priority priority);
+  Pool* choose_raw(const PickHint& hint, config::Priority priority, const TlsNames& names = {});
   // The endpoint that the balancer picks, for who makes a connection of its own; may be null.
   std::shared_ptr<const Endpoint> pick(const PickHint& hint);
   // Endpoints have changed: rebuilds the balancer and drains the pools of those that are gone.
@@ -56,7 +57,10 @@ class Cluster {
   // ORIGINAL_DST: the endpoint for the hint's address, if it has one.
   std::shared_ptr<const Endpoint> original(const PickHint& hint);
   void clean_up();
-  Pool* choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks);
+  Pool* choose_speaking(const PickHint& hint, config::Priority priority, Speaks speaks,
+                        const TlsNames& names);
+  // Names come from clients: pools that serve nobody any more make room for new ones.
+  void limit_named_pools();
   // Drains those for which `which` is true.
   template <class F>
   void drain_pools(F&& which);
@@ -66,12 +70,16 @@ class Cluster {
     const Endpoint* endpoint;
     config::Priority priority;
     Speaks speaks;
+    TlsNames names;
     friend bool operator==(const Key&, const Key&) = default;
   };
   struct KeyHash {
     std::size_t operator()(const Key& k) const {
       return mix(reinterpret_cast<uintptr_t>(k.endpoint) + static_cast<unsigned>(k.priority) +
-                 2 * static_cast<unsigned>(k.speaks));
+                 2 * static_cast<unsigned>(k.speaks) + (k.names.empty() ? 0 : of(k.names)));
+    }
+    static std::size_t of(const TlsNames& names) {
+      return std::hash<std::string>{}(names.sni) * 31 + std::hash<std::string>{}(names.san);
     }
   };
 
@@ -84,6 +92,7 @@ class Cluster {
   uint64_t version_ = 0;
   uint64_t connection_ids_ = 0;
   uint32_t holders_ = 0;
+  std::size_t named_pools_ = 0;
   std::unordered_map<Key, std::unique_ptr<Pool>, KeyHash> pools_;
   std::unique_ptr<io::Timer> cleanup_timer_;  // ORIGINAL_DST, while it has pools
 };

@@ -25,9 +25,12 @@ ClusterTls::ClusterTls(const config::Cluster& cluster, metrics::Registry& regist
 }
 
 std::unique_ptr<tls::Session> ClusterTls::make_session(const Endpoint& endpoint,
-                                                       std::vector<std::string> protocols) const {
+                                                       std::vector<std::string> protocols,
+                                                       const TlsNames& names) const {
   if (context_ == nullptr) return nullptr;
   tls::ClientOptions options;
+  options.sni = names.sni;
+  if (!names.san.empty()) options.verify_sans = {names.san};
   if (!names_protocols_) options.alpn = std::move(protocols);
   return context_->make_session(endpoint.hostname, std::move(options));
 }

@@ -11,6 +11,7 @@
 #include "sidecar/tls/context.h"
 #include "sidecar/tls/context_list.h"
 #include "sidecar/upstream/ssl_counts.h"
+#include "sidecar/upstream/tls_names.h"
 
 namespace pillion::upstream {
 
@@ -24,8 +25,9 @@ class ClusterTls {
              tls::ContextList* contexts);
 
   // `protocols` is offered where the configuration names none. Null: see problem().
-  [[nodiscard]] std::unique_ptr<tls::Session> make_session(
-      const Endpoint& endpoint, std::vector<std::string> protocols) const;
+  [[nodiscard]] std::unique_ptr<tls::Session> make_session(const Endpoint& endpoint,
+                                                           std::vector<std::string> protocols,
+                                                           const TlsNames& names) const;
   [[nodiscard]] bool loaded() const { return context_ != nullptr; }
   // Static storage; empty unless loading failed.
   [[nodiscard]] const char* problem() const { return problem_; }

@@ -133,7 +133,10 @@ void Http2ClientStream::on_message_end(http::Headers* trailers) {
   // What is left of the request interests nobody any more. One whose end has been written is
   // complete; the session says so next.
   events->on_connection_leaving();
-  if (!end_written() && attached()) client_->session_.reset(*this, http::Http2Error::kCancel);
+  if (!end_written() && attached()) {
+    client_->pool().cluster().stats().upstream_rq_tx_reset.add();
+    client_->session_.reset(*this, http::Http2Error::kCancel);
+  }
   if (!attached()) dispose();
   leave();
   events->on_response_end(trailers);
@@ -151,7 +154,7 @@ void Http2ClientStream::on_closed(const http::Http2End& end) {
   // GOAWAY has told of many streams what RST_STREAM tells of one.
   failure.by_goaway = failure.refused && client_->connection_.retired();
   if (end.remote) {
-    stats.upstream_rq_rx_reset.add();
+    if (!failure.refused) stats.upstream_rq_rx_reset.add();
     failure.error = {Code::kReset, Origin::kUpstream, end.unprocessed, "stream reset by upstream"};
   } else {
     stats.upstream_rq_tx_reset.add();
@@ -174,7 +177,9 @@ void Http2ClientStream::on_connection_failed(Error error) {
   if (disposed_) return;
   dispose();
   if (events_ == nullptr) return;
-  if (head_seen_ && error.code == Code::kReset) error.code = Code::kProtocol;
+  metrics::ClusterStats& stats = client_->pool().cluster().stats();
+  if (error.code == Code::kReset) stats.upstream_rq_pending_failure_eject.add();
+  if (error.code == Code::kProtocol) stats.upstream_rq_tx_reset.add();
   AttemptFailure failure;
   failure.error = error;
   failure.evidence = evidence_;

@@ -15,6 +15,8 @@ metrics::Counter& counter_of(metrics::Http2Stats& stats, http::Http2Count what) 
       return stats.trailers;
     case kHeaderOverflow:
       return stats.header_overflow;
+    case kHeaderListTooLarge:
+      return stats.header_list_size_too_large;
     case kMessagingError:
       return stats.rx_messaging_error;
     case kStreamRefused:

@@ -8,8 +8,12 @@
 namespace pillion::upstream {
 
 Pool::Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority,
-           Speaks speaks)
-    : cluster_(cluster), endpoint_(std::move(endpoint)), priority_(priority), speaks_(speaks) {}
+           Speaks speaks, TlsNames names)
+    : cluster_(cluster),
+      endpoint_(std::move(endpoint)),
+      priority_(priority),
+      speaks_(speaks),
+      names_(std::move(names)) {}
 
 Pool::~Pool() {
   // Its cluster has let it go already, or ends with it.

@@ -13,6 +13,7 @@
 #include "sidecar/upstream/client_connection.h"
 #include "sidecar/upstream/endpoint.h"
 #include "sidecar/upstream/limits.h"
+#include "sidecar/upstream/tls_names.h"
 
 namespace pillion::upstream {
 
@@ -38,7 +39,7 @@ class PoolWaiter : public TaggedNode<PoolWaiter> {
 class Pool final : public io::Disposable {
  public:
   Pool(Cluster& cluster, std::shared_ptr<const Endpoint> endpoint, config::Priority priority,
-       Speaks speaks = Speaks::kHttp1);
+       Speaks speaks = Speaks::kHttp1, TlsNames names = {});
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -57,6 +58,7 @@ class Pool final : public io::Disposable {
   void note_use() { used_ = true; }
   bool take_use() { return std::exchange(used_, false); }
   [[nodiscard]] Speaks speaks() const { return speaks_; }
+  [[nodiscard]] const TlsNames& names() const { return names_; }
   [[nodiscard]] const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
   [[nodiscard]] config::Priority priority() const { return priority_; }
   Cluster& cluster() { return cluster_; }
@@ -89,6 +91,7 @@ class Pool final : public io::Disposable {
   std::shared_ptr<const Endpoint> endpoint_;
   config::Priority priority_;
   Speaks speaks_;
+  TlsNames names_;
   bool found_http2_ = false;  // ALPN's answer on the last connection
   Address connected_to_;
   bool draining_ = false;

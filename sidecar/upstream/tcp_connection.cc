@@ -58,6 +58,7 @@ Result<TcpConnection*, TcpConnection::Refusal> TcpConnection::begin(
   auto* connection =
       new TcpConnection(cluster, std::move(endpoint), events, std::move(*fd), std::move(remote));
   if (!first.empty()) connection->connection_.output().append(first);
+  connection->first_size_ = first.size();
   return connection;
 }
 
@@ -74,7 +75,7 @@ TcpConnection::TcpConnection(Cluster& cluster, std::shared_ptr<const Endpoint> e
       id_(cluster.next_connection_id()) {
   cluster_.hold();
   connection_.set_watermark(cluster.config().buffer_limit);
-  if (ClusterTls* tls = cluster.tls()) connection_.secure(tls->make_session(*endpoint_, {}));
+  if (ClusterTls* tls = cluster.tls()) connection_.secure(tls->make_session(*endpoint_, {}, {}));
   connect_timer_.arm(cluster.config().connect_timeout);
   cluster_.stats().upstream_cx_active.add();
   cluster_.stats().upstream_rq_pending_active.add();

@@ -70,6 +70,11 @@ class TcpConnection final : public io::Disposable, public net::ConnectionEvents 
   [[nodiscard]] Time connected_at() const { return connected_at_; }
   // For who moves bytes past it, and counts them afterwards.
   net::Connection& raw() { return connection_; }
+  // On the wire, without what it says before all else.
+  [[nodiscard]] uint64_t sent() const {
+    uint64_t all = connection_.bytes_written();
+    return all > first_size_ ? all - first_size_ : 0;
+  }
   // Brings the cluster's byte counters up to date.
   void count_bytes();
 
@@ -100,6 +105,7 @@ class TcpConnection final : public io::Disposable, public net::ConnectionEvents 
   uint64_t id_;
   uint64_t counted_read_ = 0;
   uint64_t counted_written_ = 0;
+  std::size_t first_size_ = 0;
   bool pending_ = true;
   bool gone_ = false;
 };

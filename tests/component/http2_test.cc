@@ -200,11 +200,13 @@ TEST_F(Http2Component, DrainSaysGoawayTwiceAndClosesAfterTheLastStream) {
   until([&] { return origin_.requests().size() == 1; }, "the request arrives");
   worker_->drain_connections();
   settle();
-  EXPECT_EQ(stat("http2.goaway_sent"), 1);
+  EXPECT_EQ(client.h2.goaways, 1);
+  EXPECT_EQ(stat("http2.goaway_sent"), 0) << "it was announced";
   advance(seconds(4));
-  EXPECT_EQ(stat("http2.goaway_sent"), 1);
+  EXPECT_EQ(client.h2.goaways, 1);
   advance(seconds(2));
-  EXPECT_EQ(stat("http2.goaway_sent"), 2);
+  EXPECT_EQ(client.h2.goaways, 2);
+  EXPECT_EQ(stat("http2.goaway_sent"), 1);
   EXPECT_FALSE(client.peer.ended());
   origin_.connection(0).send("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate");
   until_gone(asked);
@@ -282,8 +284,25 @@ TEST_F(Http2Component, RulesBrokenByAClientEndItsConnectionWithAReason) {
   EXPECT_EQ(stat("http.ingress.downstream_cx_protocol_error"), 1);
 }
 
-TEST_F(Http2Component, MalformedRequestEndsItsStreamAlone) {
-  start();
+TEST_F(Http2Component, MalformedRequestEndsItsConnection) {
+  start_to_h2();
+  h2_origin_.then_hang();
+  Http2Side& client = connect_h2();
+  RecordedStream& other = client.h2.open("/other");
+  until([&] { return h2_origin_.requests() == 1; }, "the other request arrives");
+  client.silent = true;
+  client.send_raw(http::get_frame(3, http::literal("Upper", "1")));
+  until_ended(client.peer);
+  EXPECT_EQ(client.h2.goaway, http::Http2Error::kProtocol);
+  EXPECT_FALSE(other.closed.complete);
+  until([&] { return h2_origin_.request(0).gone; }, "the other request is abandoned");
+  EXPECT_EQ(stat("http.ingress.downstream_cx_protocol_error"), 1);
+  EXPECT_EQ(stat("http.ingress.downstream_cx_destroy_local_active_rq"), 1);
+  EXPECT_EQ(stat("http.ingress.downstream_rq_rx_reset"), 2);
+}
+
+TEST_F(Http2Component, MalformedRequestEndsItsStreamAloneWhereConfigured) {
+  start({.hcm = "http2_protocol_options: {override_stream_error_on_invalid_http_message: true}"});
   Http2Side& client = connect_h2();
   get_h2(client);
   RecordedStream& asked = client.h2.open("/");
@@ -385,6 +404,62 @@ TEST_F(Http2Component, WebSocketFromHttp1ToHttp2) {
   until([&] { return origin.requests() == 2 && origin.request(1).body == "there"; }, "the bytes");
   EXPECT_THAT(origin.request(1).log, HasSubstr("protocol=websocket"));
   also_step_.pop_back();
+}
+
+TEST_F(Http2Component, ATunnelThatEndsInBothDirectionsIsNoFailure) {
+  h2_origin_.set_eager();
+  h2_origin_.then(
+      [](Http2Side& side, RecordedStream& stream) { answer(side, stream, 200, "bye"); });
+  start_to_h2({.hcm = "upgrade_configs: [{upgrade_type: CONNECT}]",
+               .routes = "{match: {connect_matcher: {}}, route: {cluster: origin}},"});
+  Http2Side& client = connect_h2();
+  RecordedStream& tunnel = client.h2.make();
+  auto* head = tunnel.arena().make<http::RequestHead>(tunnel.arena());
+  head->method_text = "CONNECT";
+  head->method = http::Method::kConnect;
+  head->authority = "a.example:443";
+  client.h2.session->open(tunnel, *head, false, true);
+  client.h2.session->send_end(tunnel, nullptr);
+  until_gone(tunnel);
+  EXPECT_TRUE(tunnel.closed.complete);
+  EXPECT_EQ(tunnel.body, "bye");
+  EXPECT_EQ(stat("http.ingress.downstream_rq_rx_reset"), 0);
+  EXPECT_EQ(stat("http.ingress.downstream_rq_tx_reset"), 0);
+}
+
+TEST_F(Http2Component, AResponseToHeadEndsWhereItsOriginEndsIt) {
+  h2_origin_.then([](Http2Side& side, RecordedStream& stream) {
+    auto* head = stream.arena().make<http::ResponseHead>(stream.arena());
+    side.h2.session->send_head(stream, *head, false);
+    side.h2.session->send_end(stream, nullptr);
+  });
+  start_to_h2();
+  Http2Side& client = connect_h2();
+  RecordedStream& asked = client.h2.open("/", true, "HEAD");
+  until_gone(asked);
+  EXPECT_TRUE(asked.closed.complete);
+  EXPECT_EQ(stat("http.ingress.downstream_rq_rx_reset"), 0);
+  EXPECT_EQ(stat("cluster.origin.upstream_rq_200"), 1);
+}
+
+TEST_F(Http2Component, WhatCameBeforeAResetReachesTheClientBeforeIt) {
+  h2_origin_.then([](Http2Side& side, RecordedStream& stream) {
+    auto* head = stream.arena().make<http::ResponseHead>(stream.arena());
+    side.h2.session->send_head(stream, *head, false);
+    side.h2.session->send_body(stream, "part");
+    Buffer out;
+    ASSERT_TRUE(side.h2.session->flush(out, 1 << 20));
+    side.h2.session->reset(stream, http::Http2Error::kInternal);
+    ASSERT_TRUE(side.h2.session->flush(out, 1 << 20));
+    side.send_raw(out.to_string());
+  });
+  start_to_h2();
+  Http2Side& client = connect_h2();
+  RecordedStream& asked = client.h2.open("/");
+  until_gone(asked);
+  EXPECT_THAT(asked.log, StartsWith("response 200"));
+  EXPECT_EQ(asked.body, "part");
+  EXPECT_EQ(asked.closed.code, http::Http2Error::kInternal);
 }
 
 TEST_F(Http2Component, PlainConnectTunnelsOverHttp2) {

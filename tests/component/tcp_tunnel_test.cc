@@ -328,6 +328,28 @@ TEST_F(TcpTunnel, LogsEachConnection) {
   EXPECT_EQ(text, "TcpUpstreamConnected - 0 0 origin 1\nTcpConnectionEnd UR 5 3 origin 1\n");
 }
 
+TEST_F(TcpTunnel, TheListenerLogsEachConnectionToo) {
+  std::string path = testing::TempDir() + "/tcp_listener.log";
+  ::unlink(path.c_str());
+  start_tcp("cluster: origin",
+            {.listener = "access_log: [{name: f, typed_config: {'@type': type.googleapis.com/envoy."
+                         "extensions.access_loggers.file.v3.FileAccessLog, path: " +
+                         path +
+                         ", log_format: {text_format_source: {inline_string: "
+                         "\"%ACCESS_LOG_TYPE% %BYTES_RECEIVED% %UPSTREAM_CLUSTER% "
+                         "%DOWNSTREAM_LOCAL_CLOSE_REASON%\\n\"}}}}]"});
+  Peer& client = tunnel();
+  client.send("12345");
+  until([&] { return server().received() == "12345"; }, "bytes");
+  server().reset();
+  until_ended(client);
+  worker_.reset();
+  sinks_.reset();
+  std::ifstream file(path);
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(text, "NotSet 5 origin -\n");
+}
+
 TEST_F(TcpTunnel, AWorkerThatEndsClosesItsConnections) {
   start_tcp();
   Peer& client = tunnel();

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Callable
 
-from harness.client import Recv, request
+from harness.client import Recv, play, request
 
 
 @dataclass
@@ -15,6 +15,8 @@ class Case:
     listener   which listener of the group's bootstrap to talk to
     log_lines  how many access-log lines to wait for; by default one per final response
     linger     how long to watch for a close after the last step
+    play       what runs the steps: an HTTP/1.1 client, or that of harness.http2_client
+    secure     makes a TLS socket of the client's connected one
     settle     extra seconds granted to late counters, for cases with timers in them
     """
 
@@ -26,6 +28,8 @@ class Case:
     linger: float = 0.03
     settle: float = 0.0
     before: Callable = None
+    play: Callable = play
+    secure: Callable = None
 
 
 @dataclass

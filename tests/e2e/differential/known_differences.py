@@ -4,33 +4,10 @@ An entry that no longer matches anything fails the run: a difference that was me
 """
 
 import re
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
-
-@dataclass
-class Known:
-    """One difference, or one kind of it.
-
-    case    a shell pattern of group/name
-    key     a regular expression of the observation's keys that it explains
-    ours    what Pillion must show, among the differences, for the entry to count: regular expressions
-            of key and value. It keeps an entry that explains much from hiding a new mistake.
-    """
-
-    case: str
-    key: str
-    reason: str
-    ours: dict = field(default_factory=dict)
-    used: bool = field(default=False, compare=False)
-
-    def covers(self, case, key, different):
-        if not fnmatchcase(case, self.case) or not re.fullmatch(self.key, key):
-            return False
-        return all(
-            any(re.fullmatch(name, found) and re.fullmatch(value, str(pair[1])) for found, pair in different.items())
-            for name, value in self.ours.items()
-        )
+from .known import Known, each
+from .known_connections import CONNECTIONS
+from .known_http2 import HTTP2
 
 
 def refused(case, reason, status="400 Bad Request"):
@@ -69,10 +46,6 @@ NEVER_OPENED = (
 )
 
 
-def each(group, names, make, *args):
-    return [make("%s/%s" % (group, name), *args) for name in names]
-
-
 def accepted_by_envoy_only(name):
     return Known("acceptance/" + name, "acceptance", SAID_AT_START)
 
@@ -98,6 +71,7 @@ KNOWN = [
     Known("*", r"stat\.http\.\w+\.downstream_cx_(delayed_close_timeout|destroy_(local|remote))", HALF_CLOSE,
           {r"stat\.http\.\w+\.downstream_cx_delayed_close_timeout": "None"}),
     Known("*", r"stat\.cluster\.[\w-]+\.(membership_(healthy|total|change)|max_host_weight|update_\w+|default\.total_match_count)", UNUSED),
+    Known("tcp/*", r"stat\.cluster\.(full|no-pending)\.circuit_breakers\.default\.(cx|rq_pending)_open", NEVER_OPENED),
     Known("breakers/*", r"stat\.cluster\.[\w-]+\.circuit_breakers\.\w+\.rq_(pending_|retry_)?open", NEVER_OPENED,
           {r"stat\.cluster\.(no-\w+|budget|high)\.circuit_breakers\.\w+\.rq_(pending_|retry_)?open": "1"}),
     Known("breakers/*", r"stat\.cluster\.remaining\.circuit_breakers\.default\.remaining_\w+", UNUSED,
@@ -166,6 +140,9 @@ KNOWN = [
         "upgrade without type", "listener twice", "listener chain without filters", "listener prefix length 33", "mutation of pseudo header",
     )],
 ]
+
+
+KNOWN += CONNECTIONS + HTTP2
 
 
 def explaining(case, different):

@@ -16,9 +16,9 @@ GAUGE = re.compile(
 )
 # What is compared: the families dashboards use. Times and sizes that depend on the moment, and the
 # admin endpoint's own traffic (each look at the stats changes it), are left out.
-STAT_SCOPE = re.compile(r"^(cluster|http|listener|vhost|[\w.]+\.http_local_rate_limit)\.")
+STAT_SCOPE = re.compile(r"^(cluster|http|http2|tcp|tls_inspector|http_inspector|proxy_proto|listener|vhost|[\w.]+\.http_local_rate_limit)\.")
 STAT_NOISE = re.compile(
-    r"^(http\.admin|listener\.admin)\.|_bytes_buffered$|_bytes_total$|_length_ms$|_connect_ms$|flow_control_|\.worker_\d+\."
+    r"^(http\.admin|listener\.admin)\.|_bytes_buffered$|^(cluster\.(?!tcp)|http\.).*_bytes_total$|_length_ms$|_connect_ms$|flow_control_|\.worker_\d+\.|\.nghttp2_\w+_connections$"
 )
 
 
@@ -46,6 +46,9 @@ class Normalizer:
             # What is left of a timeout shrinks as a request ages, on a busy machine by a lot.
             step = 1000 if int(value) > 2000 else 100
             return str(-(-int(value) // step) * step)
+        if lower == "grpc-timeout" and re.fullmatch(r"\d{1,8}[munSMH]", value):
+            # The same time can be written in several units; to the millisecond it has to agree.
+            return "%d ms" % round(int(value[:-1]) * {"n": 1e-6, "u": 1e-3, "m": 1, "S": 1e3, "M": 6e4, "H": 3.6e6}[value[-1]])
         return self.text(value)
 
 
@@ -73,6 +76,8 @@ def observe_client(out, result, normalizer):
             out["%s.interim.%d" % (key, number)] = (line, sorted(headers))
     out["client.interim"] = result.interim
     out["client.tunnel"] = result.tunnel
+    for name, fact in result.facts.items():
+        out["client." + name] = fact
     out["client.leftover"] = DATE_LINE.sub(b"\r\ndate: <date>\r\n", result.leftover)
     # A reset and a clean close differ only in whether unread bytes were left in the kernel.
     out["client.ended"] = "closed" if result.ended in ("eof", "reset") else result.ended
@@ -90,6 +95,10 @@ def observe_origin(out, origin, normalizer):
         _headers(out, key + ".header", seen.headers, normalizer)
         out[key + ".body"] = _body(seen.body)
         out[key + ".trailers"] = seen.trailers
+        if seen.server_name:
+            out[key + ".server_name"] = seen.server_name
+        if seen.start_line in ("bytes", "HTTP/2"):
+            out[key + ".ended"] = seen.body_ended
 
 
 def observe_log(out, lines, normalizer):

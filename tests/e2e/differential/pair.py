@@ -1,14 +1,16 @@
 """Two proxies with the same bootstrap, each with its own origins, driven in step."""
 
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.client import play
+from harness.http2_origin import Http2Origin
 from harness.origin import Origin, RefusingPort, SilentPort
 from harness.proxy import Proxy
 
 from .case import Environment
+from .credentials import serve_secure
 from .observe import (
     Normalizer, compare, observe_client, observe_log, observe_origin, observe_stats,
 )
@@ -19,11 +21,26 @@ SETTLE = 1.0
 
 def at_rest(observation):
     """Whether no downstream connection is left, so that everything due has been counted."""
-    return not any(key.startswith("stat.http.") and key.endswith(".downstream_cx_active") for key in observation)
+    return not any(key.startswith(("stat.http.", "stat.listener.")) and key.endswith(".downstream_cx_active") for key in observation)
 
 
 def pooled_connections(stats):
     return sum(value for name, value in stats.items() if name.startswith("cluster.") and name.endswith(".upstream_cx_active"))
+
+
+SECURE = {
+    "tls": serve_secure,
+    "tls12": lambda: serve_secure(newest=ssl.TLSVersion.TLSv1_2),
+    "tls-mutual": lambda: serve_secure(ask=True),
+    "tls-alpn": lambda: serve_secure(alpn=["http/1.1"]),
+    "h2tls": lambda: serve_secure(alpn=["h2"]),
+}
+
+
+def make_origin(name):
+    """What an origin speaks goes by its name."""
+    secure = SECURE[name]() if name in SECURE else None
+    return Http2Origin(name, secure=secure) if name.startswith("h2") else Origin(name, raw=name.startswith("tcp"), secure=secure)
 
 
 class Side:
@@ -33,7 +50,7 @@ class Side:
         self.kind = kind
         self.workdir = Path(workdir)
         self.workdir.mkdir(parents=True, exist_ok=True)
-        self.origins = {name: Origin(name, raw=name.startswith("tcp")) for name in group.origins}
+        self.origins = {name: make_origin(name) for name in group.origins}
         self.refusing = RefusingPort()
         self.silent = SilentPort()
         self.environment = Environment(self.workdir, self.origins, self.refusing.port, self.silent.port)
@@ -76,7 +93,7 @@ class Side:
     def run(self, case):
         if case.before:
             case.before(self)
-        self.result = play(self.proxy.port(case.listener), case.steps, case.linger)
+        self.result = case.play(self.proxy.port(case.listener), case.steps, case.linger, case.secure)
 
     def _log_bytes(self):
         path = self.environment.log()

@@ -34,6 +34,13 @@ class RecvBytes:
 
 
 @dataclass
+class RecvEnd:
+    """Reads until the other side has said its last; a reset is told from a close."""
+
+    timeout: float = 5.0
+
+
+@dataclass
 class RecvInterim:
     """Reads up to the end of one 1xx head."""
 
@@ -58,6 +65,7 @@ class Result:
     leftover: bytes = b""
     ended: str = "open"
     error: str = ""
+    facts: dict = field(default_factory=dict)
 
 
 def connect(port, host="127.0.0.1", timeout=10.0):
@@ -104,10 +112,21 @@ def _should_close(result):
     return "close" in connection or (last.start_line.startswith("HTTP/1.0") and "keep-alive" not in connection)
 
 
-def play(port, steps, linger=0.03):
-    """Runs the steps on one connection and reports what came back, whatever happens."""
+def play(port, steps, linger=0.03, secure=None):
+    """Runs the steps on one connection and reports what came back, whatever happens.
+
+    `secure` makes a TLS socket of a connected one.
+    """
     result = Result()
     wire = connect(port)
+    if secure:
+        try:
+            wire.sock = secure(wire.sock)
+        except OSError as error:
+            result.error = "handshake"
+            result.facts["handshake"] = type(error).__name__
+            wire.close()
+            return result
     try:
         for step in steps:
             _play_step(wire, step, result)
@@ -134,6 +153,9 @@ def _play_step(wire, step, result):
         result.responses.append(wire.read_response(step.method, step.timeout))
     elif isinstance(step, RecvBytes):
         result.tunnel += wire.read_exact(step.count)
+    elif isinstance(step, RecvEnd):
+        result.tunnel += wire.read_to_close(time.monotonic() + step.timeout)
+        result.facts["end"] = wire.closed
     elif isinstance(step, RecvInterim):
         head = wire.read_until(b"\r\n\r\n", time.monotonic() + 5)
         result.interim.append(head.decode("latin-1"))
@@ -148,6 +170,6 @@ def _play_step(wire, step, result):
 
 
 __all__ = [
-    "Abort", "Message", "Pause", "Recv", "RecvBytes", "RecvInterim", "Result", "Send", "ShutWrite",
+    "Abort", "Message", "Pause", "Recv", "RecvBytes", "RecvEnd", "RecvInterim", "Result", "Send", "ShutWrite",
     "chunked", "connect", "fetch", "play", "request",
 ]

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 
-from .wire import Wire, WireError
+from .wire import Message, Wire, WireError
 
 
 def respond(status=200, headers=(), body=b"ok", reason=None, chunks=None, trailers=(), length=True):
@@ -67,6 +67,21 @@ def echo():
     return Act("echo")
 
 
+def expect(count):
+    """Of a raw origin: reads that many bytes."""
+    return Act("expect", count)
+
+
+def to_end():
+    """Of a raw origin: reads until the other side has said its last."""
+    return Act("to_end")
+
+
+def half_close():
+    """Of a raw origin: says that nothing more comes from here."""
+    return Act("half_close")
+
+
 def reply(*args, **kwargs):
     """The usual script of one request: read it all, then answer."""
     return [send(respond(*args, **kwargs))]
@@ -75,12 +90,14 @@ def reply(*args, **kwargs):
 class Origin:
     """Listens on a free port of 127.0.0.1. Each request takes the next script, else the default.
 
-    With raw=True it speaks no HTTP: it returns every byte, as the far end of a tunnel.
+    With raw=True it speaks no HTTP: each connection takes a script, by default one that returns every
+    byte, as the far end of a tunnel. `secure` makes a TLS socket of an accepted one.
     """
 
-    def __init__(self, name, host="127.0.0.1", port=0, raw=False):
+    def __init__(self, name, host="127.0.0.1", port=0, raw=False, secure=None):
         self.name = name
         self.raw = raw
+        self.secure = secure
         self.scripts = deque()
         self.default = reply(200, [("x-origin", name)], b"origin %s\n" % name.encode())
         self.requests = []
@@ -153,21 +170,10 @@ class Origin:
 
     def _serve(self, sock, index):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire = Wire(sock)
         try:
-            if self.raw:
-                self._echo(wire)
-                return
-            while True:
-                request = wire.read_request(timeout=3600)
-                if request is None:
-                    return
-                request.connection = index
-                with self.lock:
-                    self.requests.append(request)
-                    script = self.scripts.popleft() if self.scripts else self.default
-                if not self._perform(wire, request, script):
-                    return
+            if self.secure:
+                sock = self._secured(sock)
+            self._converse(Wire(sock), index)
         except (WireError, OSError) as error:
             with self.lock:
                 self.aborted.append(str(error).split(" ")[0])
@@ -175,6 +181,74 @@ class Origin:
             with self.lock:
                 self.open.discard(sock)
             sock.close()
+
+    def _secured(self, plain):
+        with self.lock:
+            self.open.discard(plain)
+        sock = self.secure(plain)
+        with self.lock:
+            self.open.add(sock)
+        return sock
+
+    def _converse(self, wire, index):
+        """One connection, from its first byte to its last."""
+        if self.raw:
+            self._converse_raw(wire, index)
+            return
+        while True:
+            request = wire.read_request(timeout=3600)
+            if request is None:
+                return
+            request.connection = index
+            request.server_name = getattr(wire.sock, "asked_for", None)
+            with self.lock:
+                self.requests.append(request)
+                script = self.scripts.popleft() if self.scripts else self.default
+            if not self._perform(wire, request, script):
+                return
+
+    def _converse_raw(self, wire, index):
+        """Bytes without a protocol: the script's, else all that came is sent back. What came is kept."""
+        seen = Message("bytes", connection=index)
+        with self.lock:
+            self.requests.append(seen)
+            script = self.scripts.popleft() if self.scripts else [echo()]
+        try:
+            for act in script:
+                if act.verb == "expect":
+                    seen.body += wire.read_exact(act.value)
+                elif act.verb == "to_end":
+                    seen.body += wire.read_to_close(time.monotonic() + 30)
+                    seen.body_ended = wire.closed
+                elif act.verb == "half_close":
+                    wire.sock.shutdown(socket.SHUT_WR)
+                elif act.verb == "echo":
+                    self._echo_kept(wire, seen)
+                elif act.verb == "send":
+                    wire.send(act.value)
+                elif act.verb == "delay":
+                    time.sleep(act.value)
+                elif act.verb == "reset":
+                    wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
+                elif act.verb == "close":
+                    return
+                else:
+                    raise TypeError(act)
+        except ConnectionResetError:
+            seen.body_ended = "reset"
+            raise
+
+    @staticmethod
+    def _echo_kept(wire, seen):
+        while True:
+            data = wire.buffer or wire.sock.recv(65536)
+            wire.buffer = b""
+            if not data:
+                seen.body_ended = "eof"
+                return
+            seen.body += data
+            wire.send(data)
 
     def _perform(self, wire, request, script):
         """Runs one script; False when the connection is finished."""

@@ -30,6 +30,8 @@ class Message:
     head_bytes: bytes = b""
     body_ended: str = ""
     unsolicited_close: bool = False
+    connection: int = 0
+    server_name: str = None
 
     @property
     def status(self):

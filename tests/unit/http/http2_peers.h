@@ -202,7 +202,7 @@ inline std::string literal(std::string_view name, std::string_view value) {
 }
 
 constexpr uint8_t kData = 0, kHeaders = 1, kPriority = 2, kRst = 3, kSettings = 4, kPing = 6,
-                  kWindowUpdate = 8, kContinuation = 9;
+                  kGoaway = 7, kWindowUpdate = 8, kContinuation = 9;
 constexpr uint8_t kEndStream = 1, kEndHeaders = 4;
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

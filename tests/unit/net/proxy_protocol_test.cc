@@ -37,13 +37,13 @@ TEST(ProxyProtocol, BytesThatAreNoHeaderAreRefused) {
 
 TEST(ProxyProtocol, MalformedLinesAreRefused) {
   for (std::string_view line :
-       {"PROXY \r\n", "PROXY UNKNOWNX\r\n", "PROXY TCP4 0.0.0.0 1.2.3.4 1 2\r\n",
-        "PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.5 1\r\n",
-        "PROXY TCP4 1.2.3.4 1.2.3.5 1 65536\r\n", "PROXY TCP4 1.2.3.4 ::1 1 2\r\n",
-        "PROXY TCP4 1.2.3.4 1.2.3.5 1 2 3\r\n", "PROXY TCP4  1.2.3.4 1.2.3.5 1 2\r\n",
-        "PROXY TCP4 1.2.3.4 1.2.3.5 1 -2\r\n", "PROXY TCP6 1.2.3.4 1.2.3.5 1 2\r\n",
-        "PROXY TCP4 1.2.3 1.2.3.5 1 2\r\n", "PROXY TCP4 224.0.0.1 1.2.3.5 1 2\r\n",
-        "PROXY TCP4 1.2.3.4 255.255.255.255 1 2\r\n"})
+       {"PROXY \r\n", "PROXY\r\n", "PROXYX TCP4 1.2.3.4 1.2.3.5 1 2\r\n", "PROXY UNKNOWNX\r\n",
+        "PROXY TCP4 0.0.0.0 1.2.3.4 1 2\r\n", "PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n",
+        "PROXY TCP4 1.2.3.4 1.2.3.5 1\r\n", "PROXY TCP4 1.2.3.4 1.2.3.5 1 65536\r\n",
+        "PROXY TCP4 1.2.3.4 ::1 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.5 1 2 3\r\n",
+        "PROXY TCP4  1.2.3.4 1.2.3.5 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.5 1 -2\r\n",
+        "PROXY TCP6 1.2.3.4 1.2.3.5 1 2\r\n", "PROXY TCP4 1.2.3 1.2.3.5 1 2\r\n",
+        "PROXY TCP4 224.0.0.1 1.2.3.5 1 2\r\n", "PROXY TCP4 1.2.3.4 255.255.255.255 1 2\r\n"})
     EXPECT_EQ(parse(line), ProxyParse::kMalformed) << line;
 }
 

@@ -34,7 +34,10 @@ class HeadTest : public testing::Test {
   void from(const char* ip) { direct_ = remote_ = *Address::parse_ip(ip, 1234); }
   std::string checked(std::string_view path) {
     head_.path = path;
-    std::optional<Refusal> refusal = check_request(head_, config_, &stats_);
+    std::optional<Refusal> refusal =
+        check_request(head_, config_,
+                      {stats_.dropped_headers_with_underscores,
+                       stats_.requests_rejected_with_underscores_in_headers});
     if (!refusal) return std::string(head_.path);
     std::string text = std::to_string(refusal->status) + " " + std::string(refusal->details);
     return refusal->location.empty() ? text : text + " " + std::string(refusal->location);
