@@ -201,6 +201,7 @@ Result<Unit> Http2Session::feed(std::string_view bytes, Time now) {
 }
 
 Result<Unit> Http2Session::write_frames(Buffer& out, std::size_t most) {
+  submit_goaway();
   out_ = &out;
   most_ = most;
   ssize_t size = 0;
@@ -293,13 +294,22 @@ void Http2Session::shutdown_notice() {
 }
 
 void Http2Session::goaway(Http2Error code) {
-  int32_t last = role_ == Role::kServer ? nghttp2_session_get_last_proc_stream_id(native_) : 0;
-  nghttp2_submit_goaway(native_, NGHTTP2_FLAG_NONE, last, static_cast<uint32_t>(code), nullptr, 0);
+  goaway_due_ = code;
   want_output();
 }
 
+// Not before: what is read between the wish and the frame is served, and must not be called
+// unprocessed by it.
+void Http2Session::submit_goaway() {
+  if (!goaway_due_) return;
+  int32_t last = role_ == Role::kServer ? nghttp2_session_get_last_proc_stream_id(native_) : 0;
+  auto code = static_cast<uint32_t>(*std::exchange(goaway_due_, std::nullopt));
+  nghttp2_submit_goaway(native_, NGHTTP2_FLAG_NONE, last, code, nullptr, 0);
+}
+
 bool Http2Session::finished() const {
-  return nghttp2_session_want_read(native_) == 0 && nghttp2_session_want_write(native_) == 0;
+  return !goaway_due_ && nghttp2_session_want_read(native_) == 0 &&
+         nghttp2_session_want_write(native_) == 0;
 }
 
 bool Http2Session::window_shut(const Http2Stream& stream) const {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -140,6 +141,7 @@ class Http2Session {
   // RFC 9113 section 5.1: a client that goes on with a stream that it has ended, or opens one out
   // of order, has lost track of the connection, which ends then.
   bool expects(int32_t id);
+  void submit_goaway();
   Result<Unit> write_frames(Buffer& out, std::size_t most);
   void wake(Http2Stream& stream);
   void cut_off(Http2Stream& stream);
@@ -159,6 +161,7 @@ class Http2Session {
   CodecLimits limits_;
   Http2Limits abuse_;
   Http2ClosedStreams closed_;
+  std::optional<Http2Error> goaway_due_;  // asked for, and not yet said
   Http2FrameHeads frame_heads_;
   int32_t last_id_ = 0;  // of the latest stream that a client has opened
   std::size_t stream_share_;

@@ -96,8 +96,19 @@ def test_resets_that_a_client_provokes_are_bounded_by_too_many_premature_resets(
     assert proxy.admin.stat("http2.tx_reset") <= 600
 
 
-def test_malformed_requests_are_bounded_by_too_many_premature_resets(proxy, origin):
-    """Each is reset: an answer that costs the proxy more than the question costs the client."""
+def test_a_malformed_request_ends_the_connection(proxy, origin):
+    with Client(proxy.port()) as client:
+        client.send(http2.head(1, http2.get(more=http2.field("Upper", "case"))))
+        assert client.goaway_code() == 1
+        assert client.read_to_end()
+    assert proxy.admin.wait_for_stat("http2.rx_messaging_error", 1) == 1
+    assert len(origin.requests) == 0
+    others_are_served(proxy)
+
+
+def test_malformed_requests_are_bounded_by_too_many_premature_resets(launch, plain, origin):
+    """Where each is reset alone: an answer that costs the proxy more than the question costs the client."""
+    proxy = launch(plain(origin.port, manager={"http2_protocol_options": {"override_stream_error_on_invalid_http_message": True}}))
     bad = http2.get(more=http2.field("Upper", "case"))
     with Client(proxy.port()) as client:
         for i in range(1, 8000, 2):
@@ -188,7 +199,7 @@ def test_streams_beyond_the_limit_are_bounded_by_outbound_control_flood(launch):
 # --- heads
 
 
-def test_a_header_bomb_is_bounded_by_header_overflow(proxy, origin):
+def test_a_header_bomb_is_bounded_by_header_list_size_too_large(proxy, origin):
     """4000 bytes in the table, then a reference of one byte each: 16 KB that unfold to 64 MB."""
     before = proxy.resident_kb()
     with Client(proxy.port()) as client:
@@ -199,7 +210,7 @@ def test_a_header_bomb_is_bounded_by_header_overflow(proxy, origin):
             client.send(http2.head(i, bomb))
             assert client.reset_code(i) is not None
         assert client.of(http2.GOAWAY) == []
-        assert proxy.admin.stat("http2.header_overflow") == 100
+        assert proxy.admin.stat("http2.header_list_size_too_large") == 100
         client.send(http2.head(301))
         assert client.status(301) == 200
     assert proxy.resident_kb() - before < 4 * 1024
@@ -207,16 +218,16 @@ def test_a_header_bomb_is_bounded_by_header_overflow(proxy, origin):
     others_are_served(proxy)
 
 
-@pytest.mark.parametrize("more", [
-    b"".join(http2.field("x%d" % i, "y") for i in range(150)),
-    http2.field("x", "y" * 12_000) + http2.field("z", "y" * 3000) + b"\xbe" * 0,
+@pytest.mark.parametrize("more,metric", [
+    (b"".join(http2.field("x%d" % i, "y") for i in range(150)), "header_overflow"),
+    (http2.field("x", "y" * 12_000) + http2.field("z", "y" * 3000), "header_list_size_too_large"),
 ], ids=["count", "size"])
-def test_headers_beyond_the_limits_are_bounded_by_header_overflow(launch, plain, origin, more):
+def test_headers_beyond_the_limits_are_bounded(launch, plain, origin, more, metric):
     proxy = launch(plain(origin.port, manager={"max_request_headers_kb": 12}))
     with Client(proxy.port()) as client:
         client.send(http2.head(1, http2.get(more=more)))
         assert client.reset_code(1) is not None or client.status(1) == 431
-        assert proxy.admin.stat("http2.header_overflow") == 1
+        assert proxy.admin.stat("http2." + metric) == 1
         client.send(http2.head(3))
         assert client.status(3) == 200
     assert len(origin.requests) == 1

@@ -19,6 +19,8 @@ class Known:
     key: str
     reason: str
     ours: dict = field(default_factory=dict)
+    # It shows in some runs only, since both depend on which of two packets comes first.
+    sometimes: bool = False
     used: bool = field(default=False, compare=False)
 
     def covers(self, case, key, different):

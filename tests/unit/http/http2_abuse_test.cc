@@ -326,6 +326,14 @@ TEST_F(Http2Abuse, FramesOnTheirWayToAStreamThatWasResetHereAreNone) {
   EXPECT_FALSE(server.session->over());
 }
 
+TEST_F(Http2Abuse, GoawayNamesWhatCameWhileItWaitedToBeSent) {
+  ASSERT_TRUE(survives(hello()));
+  server.session->goaway(Http2Error::kNoError);
+  ASSERT_TRUE(server.feed(get_frame(1) + get_frame(3)));
+  EXPECT_THAT(server.streams.at(3)->log, ::testing::StartsWith("request GET /"));
+  EXPECT_THAT(server.take(), HasSubstr(frame(7, 0, 0, number32(3) + number32(0))));
+}
+
 TEST_F(Http2Abuse, StreamsAreOpenedInOrder) {
   ASSERT_TRUE(survives(hello() + get_frame(5)));
   survives(get_frame(3));

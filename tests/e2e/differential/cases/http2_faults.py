@@ -72,9 +72,6 @@ ORIGIN_FAULTS = [
     h2("answer, then the request is not wanted", ask("POST", end=False), Done(1), h2=[skip_body(), head(200), data(b"ok", True), rst(NO_ERROR)], linger=0.3,
        settle=0.4),
     h2("http/1.1 answer before the request's end", ask("POST", "/one/x", end=False), Done(1), a=[skip1(), *reply()], linger=0.3, settle=0.4),
-    h2("413, the request goes on", ask("POST", end=False), More(1, b"some"), Head(1), More(1, b"more", True), Done(1),
-       h2=[skip_body(), delay(0.05), *reply2(413)],
-       linger=0.3, settle=0.3),
 ]
 
 BAD_ANSWERS = [
