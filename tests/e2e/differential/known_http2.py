@@ -52,7 +52,6 @@ HTTP2 = [
     Known("h2-origin-faults/bad answer: data first", r"stat\.cluster\.h2\.upstream_cx_destroy_(local_)?with_active_rq", "The connection did end with a request on it."),
     Known("h2-origin-faults/bad answer: body too short", r"client\.0\.body|log\.0\.sent", "What came of a body is passed on before its end shows that it is too short.",
           {r"client\.0\.body": "less"}),
-          "A request whose rest is on its way is taken to its end; only one that goes on for longer is reset.", {r"client\.0\.body_ended": "end"}),
     Known("h2-client-faults/client cancels with no error", r"log\.0\.(details|flags)", "A request that its client resets is reset, whatever the code.",
           {r"log\.0\.flags": "DR"}),
     Known("h2-client-faults/client says goaway", r"client\.ended|stat\.http\.main\.downstream_cx_destroy_(local|remote)",
