@@ -79,8 +79,9 @@ def test_interop_case_passes(pair, case):
     assert done.returncode == 0, done.stderr.decode()
     assert outer.admin.wait_for_stat("http.ingress.downstream_rq_active", 0) == 0
     assert inner.admin.wait_for_stat("cluster.a.upstream_rq_active", 0) == 0
-    # A call that is cancelled at once may not get as far as a proxy; its connection does.
-    assert outer.admin.stat("http.ingress.downstream_cx_http2_total") >= 1
+    # A call that ends at once may not get as far as a proxy, nor its connection.
+    if case not in ("cancel_after_begin", "timeout_on_sleeping_server"):
+        assert outer.admin.stat("http.ingress.downstream_cx_http2_total") >= 1
 
 
 def test_a_missing_upstream_is_unavailable(launch, plain):
