@@ -1,9 +1,9 @@
 // HTTP/2 from arbitrary peers, in either role. Properties: however the network cuts the bytes up,
-// the streams see the same events before a GOAWAY; bytes that wait are accounted for to the last; nothing that was
-// received is read after its buffer is gone; no event reaches a stream that has left. The first
-// byte of an input chooses role and limits, and whether owners act between the pieces (then what
-// streams see depends on these); the second how bytes are cut. A server's input begins after the
-// preface.
+// the streams see the same events before a GOAWAY; bytes that wait are accounted for to the last;
+// nothing that was received is read after its buffer is gone; no event reaches a stream that has
+// left. The first byte of an input chooses role and limits, and whether owners act between the
+// pieces (then what streams see depends on these); the second how bytes are cut. A server's input
+// begins after the preface.
 
 #include <cstdint>
 #include <cstdio>
