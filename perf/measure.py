@@ -165,7 +165,10 @@ def bulk(peer, seconds, streams=4, core="1"):
         ["taskset", "-c", core, "iperf3", "-c", "127.0.0.1", "-p", str(peer.port), "-t", str(seconds), "-P", str(streams), "-J"],
         check=True, capture_output=True, text=True,
     ).stdout
-    moved = json.loads(output)["end"]["sum_received"]["bytes"]
+    report = json.loads(output)
+    if "sum_received" not in report.get("end", {}):
+        raise RuntimeError("iperf3 on port %d: %s" % (peer.port, report.get("error", output[:500])))
+    moved = report["end"]["sum_received"]["bytes"]
     return {"per_cpu": moved / (peer.cpu_seconds() - before), "per_second": moved / seconds}
 
 
