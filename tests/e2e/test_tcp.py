@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import socket
 import ssl
 import struct
@@ -221,7 +220,6 @@ def proxied_listener(**fields):
     return tcp_listener([({}, web())], [inspector("proxy", **fields)])
 
 
-@pytest.mark.skipif(not shutil.which("haproxy"), reason="HAProxy is not installed: scripts/deps perf")
 @pytest.mark.parametrize("version", ["send-proxy", "send-proxy-v2"])
 def test_haproxy_says_who_its_client_is(launch, origin, tmp_path, version):
     proxy = launch(bootstrap([proxied_listener()], [cluster("web", origin.port)]))

@@ -62,7 +62,7 @@ BUILD_FILES = ("scripts/", "cmake/", "third_party/", ".ci/")
 SKIPPED = {".git", "build", "__pycache__", ".pytest_cache"}
 
 UNFINISHED = re.compile(
-    r"\b(TODO|FIXME|XXX|HACK)\b|DISABLED_|GTEST_SKIP|pytest\.mark\.(skip|xfail)\b"
+    r"\b(TODO|FIXME|XXX|HACK)\b|DISABLED_|GTEST_SKIP|pytest\.(mark\.(skip|skipif|xfail)|skip|xfail|importorskip)\b"
     r"|\b([Ff]or now|[Nn]ot implemented yet|[Pp]laceholder)\b")
 MACHINE = re.compile(r"(^|[^A-Za-z0-9_.])/(work|root)/[a-z]")
 REGISTRY = re.compile(

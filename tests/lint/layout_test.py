@@ -61,6 +61,8 @@ class Layout(unittest.TestCase):
         self.refused("sidecar/a.cc", "// TODO: rest\n", "unfinished")
         self.refused("tests/unit/a_test.cc", "TEST(A, DISABLED_B) {}\n", "unfinished")
         self.refused("tests/e2e/test_a.py", "@pytest.mark.skip\n", "unfinished")
+        self.refused("tests/e2e/test_a.py", "@pytest.mark.skipif(True, reason='x')\n", "unfinished")
+        self.refused("tests/e2e/test_a.py", "pytest.skip('x')\n", "unfinished")
         self.accepted("sidecar/a.cc", '// 501 Not Implemented is what RFC 9110 asks for.\n')
 
     def test_hosts_and_paths(self):
