@@ -58,4 +58,24 @@ int http_status_of_grpc(unsigned status) {
   return status < kStatus.size() ? kStatus[status] : 500;
 }
 
+unsigned grpc_status_of_http(int status) {
+  switch (status) {
+    case 400:
+      return 13;  // INTERNAL
+    case 401:
+      return 16;  // UNAUTHENTICATED
+    case 403:
+      return 7;  // PERMISSION_DENIED
+    case 404:
+      return 12;  // UNIMPLEMENTED
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14;  // UNAVAILABLE
+    default:
+      return 2;  // UNKNOWN
+  }
+}
+
 }  // namespace pillion::http

@@ -21,5 +21,8 @@ std::string format_grpc_timeout(Duration timeout);
 std::optional<unsigned> grpc_status_in(const Headers& headers);
 // The HTTP status that says the same, for counting outcomes (google.rpc.Code's mapping).
 int http_status_of_grpc(unsigned status);
+// What a gRPC client makes of a response without grpc-status (gRPC's
+// doc/http-grpc-status-mapping.md), and what a local reply tells it.
+unsigned grpc_status_of_http(int status);
 
 }  // namespace pillion::http

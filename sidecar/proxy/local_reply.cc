@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sidecar/base/text.h"
+#include "sidecar/http/grpc.h"
 
 namespace pillion::proxy {
 
@@ -90,26 +91,6 @@ void LocalReplyRewriter::rewrite(Reply& reply, http::ResponseHead& head, StreamI
   reply.content_type = arena.copy(body_format->content_type);
 }
 
-int grpc_status_of(int http_status) {
-  switch (http_status) {
-    case 400:
-      return 13;  // INTERNAL
-    case 401:
-      return 16;  // UNAUTHENTICATED
-    case 403:
-      return 7;  // PERMISSION_DENIED
-    case 404:
-      return 12;  // UNIMPLEMENTED
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;  // UNAVAILABLE
-    default:
-      return 2;  // UNKNOWN
-  }
-}
-
 // gRPC over HTTP/2: grpc-message is percent-encoded but for printable ASCII other than '%'.
 static std::string percent_encode(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
@@ -134,7 +115,8 @@ std::string_view form_reply(const Reply& reply, const http::RequestHead& request
     // A trailers-only response: gRPC clients look at grpc-status, not at the HTTP status.
     head.status = 200;
     headers.set(HeaderId::kContentType, "application/grpc");
-    int status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_of(reply.status);
+    int status = reply.grpc_status >= 0 ? reply.grpc_status
+                                        : static_cast<int>(http::grpc_status_of_http(reply.status));
     headers.set(HeaderId::kGrpcStatus, arena.copy(std::to_string(status)));
     if (!reply.body.empty())
       headers.set(HeaderId::kGrpcMessage, arena.copy(percent_encode(reply.body)));

@@ -48,7 +48,4 @@ class LocalReplyRewriter {
 std::string_view form_reply(const Reply& reply, const http::RequestHead& request,
                             http::ResponseHead& head);
 
-// gRPC status for an HTTP status (gRPC's http-grpc-status-mapping).
-int grpc_status_of(int http_status);
-
 }  // namespace pillion::proxy

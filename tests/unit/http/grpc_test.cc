@@ -47,6 +47,15 @@ TEST(GrpcStatus, MapsToHttp) {
   EXPECT_EQ(http_status_of_grpc(99), 500);
 }
 
+TEST(GrpcStatus, IsWhatAClientMakesOfHttp) {
+  EXPECT_EQ(grpc_status_of_http(400), 13u);
+  EXPECT_EQ(grpc_status_of_http(401), 16u);
+  EXPECT_EQ(grpc_status_of_http(403), 7u);
+  EXPECT_EQ(grpc_status_of_http(404), 12u);
+  for (int status : {429, 502, 503, 504}) EXPECT_EQ(grpc_status_of_http(status), 14u);
+  for (int status : {200, 413, 500, 418}) EXPECT_EQ(grpc_status_of_http(status), 2u);
+}
+
 TEST(GrpcStatus, IsReadFromTrailers) {
   BlockPool blocks;
   Arena arena(blocks);

