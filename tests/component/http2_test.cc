@@ -1,7 +1,6 @@
 // HTTP/2 on either side of the proxy, and the other version on the other.
 
-#include "tests/component/http2_peers.h"
-#include "tests/component/world.h"
+#include "tests/component/http2_world.h"
 
 namespace pillion::component {
 namespace {
@@ -11,51 +10,9 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr std::string_view kH2Origin = "explicit_http_config: {http2_protocol_options: {}}";
 constexpr std::string_view kWebSocket = "upgrade_configs: [{upgrade_type: websocket}]";
 
-class Http2Component : public World {
- protected:
-  Http2Component() {
-    also_step_.emplace_back([this] { h2_origin_.poll(); });
-    also_step_.emplace_back([this] {
-      for (auto& side : sides_) side->poll();
-    });
-  }
-  // The proxy with an origin that speaks HTTP/2.
-  void start_to_h2(Scene scene = {}) {
-    if (scene.cluster_http.empty()) scene.cluster_http = kH2Origin;
-    scene.endpoints = {h2_origin_.port()};
-    start(std::move(scene));
-  }
-  Http2Side& connect_h2(config::Http2Protocol protocol = {}) {
-    sides_.push_back(std::make_unique<Http2Side>(http::Role::kClient, connect(), protocol));
-    return *sides_.back();
-  }
-  void until_gone(const RecordedStream& stream) {
-    until([&] { return stream.gone; }, "the stream ends");
-  }
-  RecordedStream& get_h2(Http2Side& client, std::string_view path = "/") {
-    RecordedStream& stream = client.h2.open(path);
-    until_gone(stream);
-    return stream;
-  }
-  // A request to switch to WebSocket as HTTP/2 makes it.
-  RecordedStream& open_websocket(Http2Side& client) {
-    RecordedStream& stream = client.h2.make();
-    auto* head = stream.arena().make<http::RequestHead>(stream.arena());
-    head->method_text = "GET";
-    head->path = "/chat";
-    head->authority = "a.example";
-    head->scheme = "http";
-    head->protocol = "websocket";
-    client.h2.session->open(stream, *head, false, true);
-    return stream;
-  }
-
-  Http2Origin h2_origin_;
-  std::vector<std::unique_ptr<Http2Side>> sides_;
-};
+using Http2Component = Http2World;
 
 TEST_F(Http2Component, ServesHttp2ClientsFromAnHttp1Origin) {
   start();

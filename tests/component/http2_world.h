@@ -22,7 +22,8 @@ class Http2World : public World {
   }
   // The proxy with an origin that speaks HTTP/2. `options`: of its Http2ProtocolOptions.
   void start_to_h2(Scene scene = {}, const std::string& options = {}) {
-    scene.cluster_http = "explicit_http_config: {http2_protocol_options: {" + options + "}}";
+    if (scene.cluster_http.empty())
+      scene.cluster_http = "explicit_http_config: {http2_protocol_options: {" + options + "}}";
     scene.endpoints = {h2_origin_.port()};
     start(std::move(scene));
   }
